@@ -1,0 +1,53 @@
+"""The one error a user meets: what is wrong, why, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GnnmatError(Exception):
+    """A mistake a user can mend.
+
+    Args:
+        what: what is wrong, with the value and the place.
+        why: the reason, or what was expected and what was found.
+        fix: what to do about it.
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why, fix)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.why:
+            lines.append(self.why)
+        if self.fix:
+            lines.append(f"Fix: {self.fix}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not pickle by themselves, and
+        # this one comes back from worker processes.
+        return (_rebuild, (type(self), self.what, self.why, self.fix))
+
+    @property
+    def sentence(self) -> str:
+        """The message on one line, for tables such as ``refused.csv``."""
+        return " ".join(part.strip() for part in (self.what, self.why) if part)
+
+
+def _rebuild(kind: type[GnnmatError], what: str, why: str, fix: str) -> GnnmatError:
+    return kind(what, why=why, fix=fix)
+
+
+def did_you_mean(name: str, options: Iterable[str]) -> str:
+    """``Did you mean 'x'?`` for the closest option, or the list of options."""
+    known = sorted(str(option) for option in options)
+    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return f"Known: {', '.join(known)}." if known else ""

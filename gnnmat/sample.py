@@ -1,0 +1,231 @@
+"""The contract between data and networks: every field once, with shape, unit and level.
+
+A sample is either a graph or an image; everything that reads or writes samples
+learns the field names from `FIELDS` and from nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from gnnmat.errors import GnnmatError, did_you_mean
+
+__all__ = [
+    "FIELDS",
+    "Batch",
+    "DataSpec",
+    "Features",
+    "Field",
+    "Sample",
+    "Target",
+    "TargetSpec",
+    "check_sample",
+    "collate",
+]
+
+Sample = Data
+Level = Literal["sample", "atom", "edge"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a sample: what it means, its shape, unit, type and level."""
+
+    shape: str
+    dtype: torch.dtype
+    level: Level
+    unit: str
+    meaning: str
+
+
+FIELDS: dict[str, Field] = {
+    "z": Field("(atoms,)", torch.int64, "atom", "", "atomic numbers"),
+    "pos": Field("(atoms, 3)", torch.float32, "atom", "Å", "Cartesian positions"),
+    "lattice": Field("(1, 3, 3)", torch.float32, "sample", "Å", "lattice vectors, one a row"),
+    "edge_index": Field(
+        "(2, edges)", torch.int64, "edge", "", "neighbour (source), centre; sorted by centre"
+    ),
+    "edge_length": Field("(edges,)", torch.float32, "edge", "Å", "distance neighbour to centre"),
+    "edge_offset": Field(
+        "(edges, 3)",
+        torch.float32,
+        "edge",
+        "lattice vectors",
+        "cell of the neighbour: pos[source] + offset @ lattice - pos[centre] is the bond",
+    ),
+    "image": Field("(1, C, *S)", torch.float32, "sample", "", "channels and S spatial axes"),
+    "row": Field("(1,)", torch.int64, "sample", "", "row in the data set"),
+    "group": Field("(1,)", torch.int64, "sample", "", "samples of one group are never split"),
+    "y_sample": Field("(1, d)", torch.float32, "sample", "as in TargetSpec", "NaN: no label"),
+    "y_atom": Field("(atoms, d)", torch.float32, "atom", "as in TargetSpec", "NaN: no label"),
+    "y_edge": Field("(edges, d)", torch.float32, "edge", "as in TargetSpec", "NaN: no label"),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One quantity to learn.
+
+    Args:
+        name: column name.
+        unit: as printed, empty for pure numbers.
+        level: what carries the value: the whole sample, each atom or each edge.
+        classes: class names; empty for a real number. A class is stored as its index.
+    """
+
+    name: str
+    unit: str = ""
+    level: Level = "sample"
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """The targets of a data set, in the order of their columns in ``y_<level>``."""
+
+    targets: tuple[Target, ...] = ()
+
+    def at(self, level: Level) -> tuple[Target, ...]:
+        """The targets of one level, in column order."""
+        return tuple(target for target in self.targets if target.level == level)
+
+    def __getitem__(self, name: str) -> Target:
+        for target in self.targets:
+            if target.name == name:
+                return target
+        names = [target.name for target in self.targets]
+        raise GnnmatError(f"No target called '{name}'.", fix=did_you_mean(name, names))
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What only the data know and models need to be built.
+
+    Args:
+        fields: names of the fields that every sample carries.
+        targets: names, units, levels and classes of the targets.
+        elements: atomic numbers met in training, ascending.
+        channels: channels of the image, 0 for graphs.
+        image_shape: spatial shape of the image, empty for graphs.
+        neighbours: mean number of edges an atom, 0 for images.
+    """
+
+    fields: tuple[str, ...]
+    targets: TargetSpec = field(default_factory=TargetSpec)
+    elements: tuple[int, ...] = ()
+    channels: int = 0
+    image_shape: tuple[int, ...] = ()
+    neighbours: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, for ``spec.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
+        """The spec written by `to_dict`."""
+        targets = tuple(
+            Target(**{**target, "classes": tuple(target["classes"])})
+            for target in plain["targets"]["targets"]
+        )
+        return cls(
+            fields=tuple(plain["fields"]),
+            targets=TargetSpec(targets),
+            elements=tuple(plain["elements"]),
+            channels=plain["channels"],
+            image_shape=tuple(plain["image_shape"]),
+            neighbours=plain["neighbours"],
+        )
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder hands to a task.
+
+    Args:
+        local: (nodes, width), one row an atom or a pixel of the last feature map.
+        pooled: (B, width), one row a sample.
+    """
+
+    local: Tensor
+    pooled: Tensor
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """One batch of several samples; graphs are joined, images are stacked."""
+    return Batch.from_data_list(list(samples))
+
+
+def check_sample(sample: Sample, fields: Iterable[str] = ()) -> None:
+    """Refuse a sample whose fields are unknown, missing, mis-shaped or not finite.
+
+    Args:
+        sample: one sample, not a batch.
+        fields: names that must be present.
+
+    Raises:
+        GnnmatError: naming the field, the expected and the found.
+    """
+    present = set(sample.keys())
+    for name in fields:
+        if name not in present:
+            raise GnnmatError(
+                f"The sample has no field '{name}'.", why=f"It has: {', '.join(sorted(present))}."
+            )
+    if "image" in present and "z" in present:
+        raise GnnmatError("A sample is a graph or an image, not both.")
+    sizes = _sizes(sample)
+    for name in present - {"num_nodes"}:
+        if name not in FIELDS:
+            raise GnnmatError(f"Unknown sample field '{name}'.", fix=did_you_mean(name, FIELDS))
+        _check_field(name, sample[name], sizes)
+    if "edge_index" in present:
+        _check_edges(sample)
+
+
+def _sizes(sample: Sample) -> dict[Level, int]:
+    sizes: dict[Level, int] = {"sample": 1}
+    if "z" in sample:
+        sizes["atom"] = int(sample["z"].shape[0])
+    if "edge_index" in sample:
+        sizes["edge"] = int(sample["edge_index"].shape[-1])
+    return sizes
+
+
+def _check_field(name: str, value: Tensor, sizes: dict[Level, int]) -> None:
+    expected = FIELDS[name]
+    if not isinstance(value, Tensor):
+        raise GnnmatError(f"Field '{name}' is {type(value).__name__}, expected a tensor.")
+    if value.is_floating_point() != expected.dtype.is_floating_point:
+        raise GnnmatError(f"Field '{name}' is {value.dtype}, expected {expected.dtype}.")
+    axis = -1 if name == "edge_index" else 0
+    ranks = expected.shape.count(",") + (0 if expected.shape.endswith(",)") else 1)
+    wrong_rank = value.dim() < 3 if name == "image" else value.dim() != ranks
+    if wrong_rank or value.shape[axis] != sizes.get(expected.level, value.shape[axis]):
+        raise GnnmatError(
+            f"Field '{name}': expected {expected.shape}, got {tuple(value.shape)}.",
+            why=f"There are {sizes.get('atom', 0)} atoms and {sizes.get('edge', 0)} edges.",
+        )
+    if not name.startswith("y_") and value.is_floating_point() and not value.isfinite().all():
+        raise GnnmatError(f"Field '{name}' holds NaN or infinity.")
+
+
+def _check_edges(sample: Sample) -> None:
+    edge_index = sample["edge_index"]
+    if edge_index.shape[0] != 2:
+        raise GnnmatError(
+            f"Field 'edge_index': expected (2, edges), got {tuple(edge_index.shape)}."
+        )
+    if edge_index.numel() == 0:
+        return
+    atoms = int(sample["z"].shape[0])
+    if int(edge_index.min()) < 0 or int(edge_index.max()) >= atoms:
+        raise GnnmatError(f"Field 'edge_index' points outside the {atoms} atoms.")
+    if bool((edge_index[1].diff() < 0).any()):
+        raise GnnmatError("Field 'edge_index' is not sorted by centre (its second row).")
