@@ -1,1 +1,13 @@
+"""Inputs: raw crystal or array -> the fields of one sample."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gnnmat.inputs.crystal_graph import CrystalGraph
+from gnnmat.inputs.image import Image
+
+Input = Annotated[CrystalGraph | Image, Field(discriminator="kind")]
+"""Every input; a new one is a file and a name here."""

@@ -1,1 +1,16 @@
+"""Models: batch -> features. A new one is a file and a name in `Model`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gnnmat.models.cgcnn import Cgcnn
+from gnnmat.models.cnn import Cnn
+from gnnmat.models.encoder import Encoder, check_reads, mean_over_samples
+
+Model = Annotated[Cgcnn | Cnn, Field(discriminator="kind")]
+"""Every model; a new one is a file and a name here."""
+
+__all__ = ["Cgcnn", "Cnn", "Encoder", "Model", "check_reads", "mean_over_samples"]

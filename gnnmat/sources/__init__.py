@@ -1,1 +1,17 @@
+"""Where data come from: files, tables, Python objects and arrays, each opened as `Records`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gnnmat.sources.arrays import ArraysSource
+from gnnmat.sources.card import CardSource
+from gnnmat.sources.files import FilesSource
+from gnnmat.sources.table import TableSource
+
+Source = Annotated[
+    CardSource | FilesSource | TableSource | ArraysSource, Field(discriminator="kind")
+]
+"""Every source that can be written in a recipe; a new one is a file and a name here."""

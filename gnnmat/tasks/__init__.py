@@ -1,1 +1,16 @@
+"""Tasks: features -> prediction, loss, scores. A new one is a file and a name in `TaskConfig`."""
 
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gnnmat.tasks.classification import Classification
+from gnnmat.tasks.regression import Regression
+from gnnmat.tasks.task import Loss, Task
+
+TaskConfig = Annotated[Regression | Classification, Field(discriminator="kind")]
+"""Every task; a new one is a file and a name here."""
+
+__all__ = ["Classification", "Loss", "Regression", "Task", "TaskConfig"]

@@ -1,0 +1,184 @@
+"""Building a store once: keyed by structures and input settings, written beside, then moved."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnmat.data.store import DISK, FORMAT, META, Store, checksum, is_sound, pack
+from gnnmat.engine import Failure, iter_items
+from gnnmat.errors import GnnmatError
+from gnnmat.inputs import Input
+from gnnmat.sources.records import Records, Refusal
+
+REFUSED = "refused.json"
+
+
+def cache_folder() -> Path:
+    """Where graphs are kept: ``$GNNMAT_CACHE``, else the platform's cache folder."""
+    import pooch
+
+    return Path(os.environ.get("GNNMAT_CACHE") or pooch.os_cache("gnnmat")) / "graphs"
+
+
+def cache_key(records: Records, input: Input) -> str:
+    """Digest of the structures and the input settings; targets and ids do not enter."""
+    settings = json.dumps(input.model_dump(mode="json"), sort_keys=True)
+    text = f"{FORMAT}\n{settings}\n{len(records)}\n{records.fingerprint}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def open_store(
+    records: Records,
+    input: Input,
+    *,
+    folder: Path | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> tuple[Store, list[Refusal]]:
+    """The store of these records, built if it is not there or is damaged.
+
+    Args:
+        records: what to read.
+        input: how a sample is made of it.
+        folder: parent of all stores; default `cache_folder`.
+        workers: processes that parse and build; None chooses by the amount of work.
+        quiet: no progress bar.
+
+    Returns:
+        The store and the records left out, each with its reason.
+
+    Raises:
+        GnnmatError: nothing could be read, or the folder cannot be written.
+    """
+    from filelock import FileLock
+
+    home = (folder or cache_folder()) / cache_key(records, input)
+    with _plain_errors(home.parent):
+        home.parent.mkdir(parents=True, exist_ok=True)
+        if not is_sound(home):
+            with FileLock(f"{home}.lock"):
+                if not is_sound(home):
+                    _build(home, records, input, workers, quiet)
+    store = Store(home)
+    reasons = json.loads((home / REFUSED).read_text())
+    refused = [Refusal(records.ids[item], records.origin(item), reason) for item, reason in reasons]
+    if not len(store):
+        first = f" The first: {refused[0].reason}" if refused else ""
+        raise GnnmatError(
+            "Not one structure could be used.", why=f"{len(refused)} were refused.{first}"
+        )
+    return store, refused
+
+
+def _make(raw: Any, records_read: Any, input: Input) -> dict[str, NDArray[Any]]:
+    return pack(input.sample(records_read(raw)))
+
+
+def _build(home: Path, records: Records, input: Input, workers: int | None, quiet: bool) -> None:
+    beside = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    try:
+        work = partial(_make, records_read=records.read, input=input)
+        results = iter_items(
+            work, records.raws, workers=workers, label="Reading structures", quiet=quiet
+        )
+        _write(beside, results, list(input.fields))
+        if home.exists():
+            shutil.rmtree(home)
+        beside.rename(home)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _write(folder: Path, results: Iterator[Any], fields: list[str]) -> None:
+    kept: list[int] = []
+    refused: list[tuple[int, str]] = []
+    counts: dict[str, list[int]] = {"atom": [], "edge": []}
+    shapes: dict[str, tuple[int, ...]] = {}
+    with ExitStack() as stack:
+        files: dict[str, IO[bytes]] = {}
+        for item, result in enumerate(results):
+            if isinstance(result, Failure):
+                refused.append((item, result.reason))
+                continue
+            trouble = _unlike(result, shapes)
+            if trouble:
+                refused.append((item, trouble))
+                continue
+            for name, array in result.items():
+                if name not in files:
+                    files[name] = stack.enter_context((folder / f"{name}.bin").open("wb"))
+                    shapes[name] = array.shape[1:]
+                files[name].write(array.tobytes())
+            kept.append(item)
+            counts["atom"].append(len(result["z"]) if "z" in result else 0)
+            counts["edge"].append(len(result["source"]) if "source" in result else 0)
+    for level, numbers in counts.items():
+        start = np.concatenate([[0], np.cumsum(numbers)]).astype(np.int64)
+        np.save(folder / f"{level}_start.npy", start)
+    np.save(folder / "kept.npy", np.asarray(kept, dtype=np.int64))
+    (folder / REFUSED).write_text(json.dumps(refused))
+    sizes = {"sample": len(kept), "atom": sum(counts["atom"]), "edge": sum(counts["edge"])}
+    _write_meta(folder, fields, shapes, sizes)
+
+
+def _unlike(result: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> str:
+    """Why this sample cannot stand beside the first one, or an empty string."""
+    for name, array in result.items():
+        if name in shapes and array.shape[1:] != shapes[name]:
+            return f"{name} has shape {array.shape[1:]}, the first sample has {shapes[name]}"
+    return ""
+
+
+def _write_meta(
+    folder: Path, fields: list[str], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]
+) -> None:
+    arrays = {
+        name: {"dtype": DISK[name][0], "shape": [sizes[DISK[name][1]], *shape]}
+        for name, shape in shapes.items()
+    }
+    files = {}
+    for path in sorted(folder.iterdir()):
+        stat = path.stat()
+        files[path.name] = {
+            "bytes": stat.st_size,
+            "mtime": stat.st_mtime_ns,
+            "crc": checksum(path),
+        }
+    meta = {
+        "format": FORMAT,
+        "samples": sizes["sample"],
+        "fields": fields,
+        "arrays": arrays,
+        "files": files,
+    }
+    (folder / META).write_text(json.dumps(meta))
+
+
+@contextmanager
+def _plain_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise GnnmatError(
+                f"The disk is full: graphs could not be written to {folder}.",
+                fix="Free some space, or set GNNMAT_CACHE to a folder on another disk.",
+            ) from error
+        raise GnnmatError(
+            f"Graphs cannot be written to {folder}.",
+            why=str(error),
+            fix="Set GNNMAT_CACHE to a folder you may write to.",
+        ) from error

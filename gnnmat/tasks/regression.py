@@ -1,0 +1,116 @@
+"""Regression of one or several numbers a sample or an atom, with missing labels."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import MetricCollection
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sample import Batch, DataSpec, Features
+from gnnmat.tasks.head import Head, MlpHead
+from gnnmat.tasks.task import Loss, Mean, Task, choose_targets, masked_sum
+
+
+class Regression(BaseModel):
+    """Real-valued targets, standardised inside the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["regression"] = "regression"
+    loss: Literal["mse", "mae", "huber"] = Field(
+        "mse", description="Loss on standardised targets: 'mse', 'mae' or 'huber'."
+    )
+    scale: Literal["standard", "none"] = Field(
+        "standard", description="'standard' divides by the training labels' deviation, or 'none'."
+    )
+    head: Head = Field(Head(), description="The last layers.")
+
+    @property
+    def classes(self) -> bool:
+        """Whether targets are class names."""
+        return False
+
+    @classmethod
+    def example(cls) -> Regression:
+        """A small instance for contract tests."""
+        return cls(head=Head(hidden=(8,)))
+
+    def build(self, spec: DataSpec, width: int) -> RegressionTask:
+        """The task for these data and features of this width."""
+        return RegressionTask(self, spec, width)
+
+
+class RegressionTask(Task):
+    """Prediction (..., rows, d): d standardised targets; `decode` gives them their units."""
+
+    shift: Tensor
+    factor: Tensor
+
+    def __init__(self, config: Regression, spec: DataSpec, width: int) -> None:
+        super().__init__()
+        self.targets = choose_targets(spec.targets.targets, None)
+        if any(target.classes for target in self.targets):
+            raise GnnmatError("Regression was given class names.", fix="task.kind=classification")
+        self.level = self.targets[0].level
+        self.config = config
+        self.head: MlpHead = config.head.build(width, len(self.targets))
+        self.register_buffer("shift", torch.zeros(len(self.targets)))
+        self.register_buffer("factor", torch.ones(len(self.targets)))
+
+    def prepare(self, labels: Tensor) -> None:
+        """Mean and deviation of the training labels; a constant target is refused."""
+        for column, target in enumerate(self.targets):
+            known = labels[:, column][~labels[:, column].isnan()].double()
+            if not len(known):
+                raise GnnmatError(f"Target '{target.name}' has no label in the training rows.")
+            spread = known.std(unbiased=False)
+            if len(known) > 1 and spread <= 1e-9 * known.abs().max():
+                raise GnnmatError(
+                    f"Target '{target.name}' is {known[0]:g} in every training row.",
+                    why="There is nothing to learn from a constant.",
+                )
+            if self.config.scale == "standard":
+                self.shift[column] = known.mean()
+                self.factor[column] = spread if len(known) > 1 else 1.0
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        return self.head(self.features(features))
+
+    def decode(self, prediction: Tensor) -> Tensor:
+        return prediction.float() * self.factor + self.shift
+
+    def loss(self, prediction: Tensor, batch: Batch) -> Loss:
+        labels = self.labels(batch)
+        mask = ~labels.isnan()
+        wanted = (torch.where(mask, labels, self.shift) - self.shift) / self.factor
+        prediction = prediction.to(wanted.dtype)
+        wanted, mask = wanted.expand_as(prediction), mask.expand_as(prediction)
+        each = _LOSSES[self.config.loss](prediction, wanted, reduction="none")
+        members = prediction[..., 0, 0].numel() if prediction.dim() > 2 else 1
+        return Loss(torch.where(mask, each, 0.0).sum() / members, mask.sum() / members)
+
+    def metrics(self) -> MetricCollection:
+        named = {f"mae_{target.name}": Mean() for target in self.targets}
+        return MetricCollection({"score": Mean(), **named}, compute_groups=False)
+
+    def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
+        labels = self.labels(batch)
+        error = (self.decode(prediction) - labels).abs()
+        mask = ~labels.isnan()
+        metrics["score"].update(*masked_sum(error / self.factor, mask))
+        for column, target in enumerate(self.targets):
+            metrics[f"mae_{target.name}"].update(*masked_sum(error[..., column], mask[..., column]))
+
+    def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
+        return {
+            target.name: {"prediction": decoded[:, column].tolist()}
+            for column, target in enumerate(self.targets)
+        }
+
+
+_LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}

@@ -1,0 +1,131 @@
+"""What every task offers: features -> prediction, loss, scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sample import Batch, Features, Level, Target
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as a sum and the number of labels in it.
+
+    Several processes add both before they divide; a mean of their means would weigh a process
+    with few labels too much.
+
+    Args:
+        total: scalar, sum over the labels; tied to the graph even if there is no label.
+        count: scalar, number of labels.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def mean(self) -> Tensor:
+        """The mean over the labels; zero without any."""
+        return self.total / self.count.clamp(min=1)
+
+
+class Task(nn.Module):
+    """Features, batch -> prediction, loss and scores; the base of all tasks.
+
+    Predictions have shape (..., rows, d): rows are samples or atoms by ``level``, and leading
+    axes, if any, are members of an ensemble.
+
+    Attributes:
+        level: what carries the labels.
+        targets: the targets, in the order of their columns.
+        needs_input_grad: whether the loss takes gradients of the encoder's inputs.
+    """
+
+    level: Level
+    targets: tuple[Target, ...]
+    needs_input_grad: ClassVar[bool] = False
+
+    def features(self, features: Features) -> Tensor:
+        """The rows this task looks at: one a sample or one an atom."""
+        return features.pooled if self.level == "sample" else features.local
+
+    def labels(self, batch: Batch) -> Tensor:
+        """(rows, targets) labels, NaN where there is none."""
+        labels: Tensor = batch["y_sample" if self.level == "sample" else "y_atom"]
+        return labels
+
+    def forward(self, features: Features, batch: Batch) -> Tensor:
+        """(..., rows, d) raw prediction."""
+        raise NotImplementedError
+
+    def loss(self, prediction: Tensor, batch: Batch) -> Loss:
+        """The loss over all labels of the batch; leading axes are averaged."""
+        raise NotImplementedError
+
+    def decode(self, prediction: Tensor) -> Tensor:
+        """The prediction in the units of the targets, or as probabilities."""
+        raise NotImplementedError
+
+    def prepare(self, labels: Tensor) -> None:
+        """Learn scales and the like from the training labels (rows, targets)."""
+
+    def metrics(self) -> MetricCollection:
+        """Scores for the learning curve, filled by `update`; ``score`` is the lower the better."""
+        raise NotImplementedError
+
+    def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
+        """Add a batch to the scores."""
+        raise NotImplementedError
+
+    def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
+        """Columns of ``predictions.csv`` by target: ``prediction`` and what else there is."""
+        raise NotImplementedError
+
+
+class Mean(Metric):
+    """A mean kept as sum and count, so that batches and processes add up; NaN over nothing."""
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, total: Tensor, count: Tensor) -> None:
+        """Add a sum over ``count`` values."""
+        self.total += total.detach().to(self.total)
+        self.count += count.detach().to(self.count)
+
+    def compute(self) -> Tensor:
+        """The mean."""
+        return (self.total / self.count).float()
+
+
+def masked_sum(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of the values at which the mask is set, and how many there are."""
+    return torch.where(mask, values, 0).sum(), mask.sum()
+
+
+def choose_targets(available: tuple[Target, ...], level: Level | None) -> tuple[Target, ...]:
+    """The targets of one level; all of them must be on the same level.
+
+    Raises:
+        GnnmatError: no target, or targets on several levels.
+    """
+    levels = {target.level for target in available}
+    if not available:
+        raise GnnmatError("No target to learn.", fix="Name one in data.targets or with --target.")
+    if level is None and len(levels) > 1:
+        raise GnnmatError(
+            "The targets mix values a crystal with values an atom.",
+            why=", ".join(f"{target.name}: {target.level}" for target in available),
+            fix="Train one model for each level.",
+        )
+    return tuple(target for target in available if level is None or target.level == level)

@@ -1,0 +1,185 @@
+"""A trained run as a folder: configuration, weights, what the data were, and where it was made.
+
+Weights are parameters, state is everything else that was learned from data (scales, running
+statistics); both are safetensors, so loading never unpickles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from gnnmat.atomic import write_atomically
+from gnnmat.errors import GnnmatError
+from gnnmat.models.encoder import Encoder, check_reads
+from gnnmat.sample import DataSpec
+from gnnmat.tasks.task import Task
+from gnnmat.train.config import RunConfig, parse_config
+
+CONFIG, SPEC, ENVIRONMENT = "config.yaml", "spec.json", "environment.json"
+WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
+PACKAGES = ("gnnmat", "torch", "torch-geometric", "lightning", "numpy", "pymatgen", "ase", "vesin")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run folder holds, ready for use.
+
+    Args:
+        config: as trained.
+        spec: the training data in short.
+        encoder: with its weights, in evaluation mode.
+        task: likewise.
+    """
+
+    config: RunConfig
+    spec: DataSpec
+    encoder: Encoder
+    task: Task
+
+
+def save_trained(
+    folder: Path,
+    encoder: Encoder,
+    task: Task,
+    spec: DataSpec,
+    *,
+    fingerprints: dict[str, str],
+    own_model: bool = False,
+) -> None:
+    """Write weights, state, spec and environment; ``config.yaml`` is there since the start."""
+    weights, state = {}, {}
+    for prefix, module in (("encoder", encoder), ("task", task)):
+        kept = module.state_dict()
+        parameters = dict(module.named_parameters())
+        for name, tensor in kept.items():
+            place = weights if name in parameters else state
+            place[f"{prefix}.{name}"] = tensor.detach().cpu().contiguous().clone()
+    model = type(encoder).__qualname__ if own_model else ""
+    write_atomically(folder / WEIGHTS, save_tensors(weights))
+    write_atomically(folder / STATE, save_tensors(state))
+    write_atomically(folder / SPEC, json.dumps({"model": model, **spec.to_dict()}, indent=1))
+    environment = {"packages": package_versions(), **machine(), "fingerprints": fingerprints}
+    write_atomically(folder / ENVIRONMENT, json.dumps(environment, indent=1))
+
+
+def build(config: RunConfig, spec: DataSpec, model: Encoder | None = None) -> tuple[Encoder, Task]:
+    """Encoder and task for these data, freshly initialised.
+
+    Args:
+        config: what to build.
+        spec: what the data are.
+        model: an encoder of the user's own, instead of ``config.model``.
+    """
+    encoder = config.model.build(spec) if model is None else model
+    check_reads(encoder, spec)
+    return encoder, config.task.build(spec, encoder.width)
+
+
+def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
+    """The encoder and task of a run folder with their weights.
+
+    Args:
+        folder: written by a training.
+        model: the user's own encoder, if the run was trained with one.
+
+    Raises:
+        GnnmatError: not a finished run, damaged files, or the model is missing.
+    """
+    folder = Path(folder)
+    for name in (CONFIG, SPEC, WEIGHTS, STATE):
+        if not (folder / name).is_file():
+            raise GnnmatError(
+                f"{folder} is not a finished run: {name} is missing.",
+                fix=f"If the training was interrupted: gnnmat train --resume {folder}"
+                if (folder / CONFIG).is_file()
+                else "Give the folder that gnnmat train wrote.",
+            )
+    config = load_run_config(folder)
+    plain = _read_spec(folder)
+    own = plain.pop("model")
+    if own and model is None:
+        raise GnnmatError(
+            f"{folder} was trained with an encoder of your own, {own}.",
+            fix=f"gnnmat.load({str(folder)!r}, model={own}(...))",
+        )
+    spec = DataSpec.from_dict(plain)
+    encoder, task = build(config, spec, model)
+    state = _read_tensors(folder / WEIGHTS) | _read_tensors(folder / STATE)
+    _restore(encoder, "encoder", state, folder)
+    _restore(task, "task", state, folder)
+    return Trained(config, spec, encoder.eval(), task.eval())
+
+
+def load_run_config(folder: Path) -> RunConfig:
+    """The configuration a run folder was trained with."""
+    path = folder / CONFIG
+    if not path.is_file():
+        raise GnnmatError(f"{folder} is not a run: it has no {CONFIG}.")
+    try:
+        return parse_config(yaml.safe_load(path.read_text()))
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
+
+
+def _read_spec(folder: Path) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads((folder / SPEC).read_text())
+    except ValueError as error:
+        raise GnnmatError(f"{folder / SPEC} is damaged.", why=str(error)) from error
+    return plain
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_tensors(path.read_bytes())
+    except Exception as error:  # safetensors has an error class of its own for damaged files
+        raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
+
+
+def _restore(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], folder: Path) -> None:
+    own = {
+        name.removeprefix(f"{prefix}."): tensor
+        for name, tensor in state.items()
+        if name.startswith(f"{prefix}.")
+    }
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as error:
+        raise GnnmatError(
+            f"The weights in {folder} do not fit the model in its {CONFIG}.",
+            why=str(error).splitlines()[-1].strip(),
+        ) from error
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def machine() -> dict[str, str]:
+    """Class of the hardware and the interpreter; no names, no paths."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
+        "gpu": gpu,
+    }

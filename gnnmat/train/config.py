@@ -1,0 +1,229 @@
+"""A run as written down: YAML and ``--set`` -> a frozen, checked `RunConfig`."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gnnmat.data.splits import RandomSplit, Split
+from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.inputs import Input
+from gnnmat.inputs.crystal_graph import CrystalGraph
+from gnnmat.models import Model
+from gnnmat.models.cgcnn import Cgcnn
+from gnnmat.shipped import shipped
+from gnnmat.sources import Source
+from gnnmat.sources.card import CardSource
+from gnnmat.tasks import Regression, TaskConfig
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Part):
+    """Where the samples come from and what is to be learned."""
+
+    source: Source = Field(CardSource(name="known_crystals"), description="Where samples lie.")
+    targets: tuple[str, ...] = Field(
+        (), description="Columns to learn; empty takes the card's default target."
+    )
+    limit: int | None = Field(None, gt=0, description="Use this many samples at most, by seed.")
+    workers: int | None = Field(
+        None, ge=0, description="Processes that read structures; null chooses by the work."
+    )
+
+
+class OptimizerConfig(_Part):
+    """How weights move."""
+
+    kind: Literal["adamw", "adam", "sgd"] = Field("adamw", description="'adamw', 'adam', 'sgd'.")
+    lr: float = Field(3e-3, gt=0, description="Highest learning rate.")
+    weight_decay: float = Field(1e-4, ge=0, description="Pull of the weights towards zero.")
+    schedule: Literal["one_cycle", "cosine", "steps", "constant"] = Field(
+        "one_cycle",
+        description="'one_cycle': up, then down to almost zero; 'cosine': down from the start; "
+        "'steps': a tenth after each milestone; 'constant'.",
+    )
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of all steps on the way up.")
+    milestones: tuple[int, ...] = Field((), description="Epochs of 'steps'.")
+
+
+class TrainerConfig(_Part):
+    """How long, on what, and what is kept."""
+
+    epochs: int = Field(100, gt=0, description="Passes over the training rows.")
+    batch_size: int = Field(64, gt=0, description="Samples a step, over all devices.")
+    seed: int = Field(0, ge=0, description="Decides initial weights and the order of samples.")
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field("auto", description="Device kind.")
+    devices: int | Literal["auto"] = Field(1, description="Number of devices, or 'auto'.")
+    strategy: Literal["auto", "ddp", "ddp_spawn"] = Field(
+        "auto", description="How several devices work together."
+    )
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = Field(
+        "32-true", description="Number format of the products."
+    )
+    threads: int | None = Field(None, gt=0, description="CPU threads; null leaves the default.")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="Decay of averaged weights, which then are the result."
+    )
+    clip: float | None = Field(None, gt=0, description="Largest norm of a gradient.")
+    patience: int | None = Field(
+        None, gt=0, description="Epochs without a better validation score before stopping."
+    )
+    compile: bool = Field(False, description="torch.compile the encoder; needs a C++ compiler.")
+    workers: int = Field(0, ge=0, description="Loader processes; 0 loads in the training process.")
+    logs: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = Field(
+        ("tensorboard",), description="Besides history.csv, which is always written."
+    )
+
+
+class RunConfig(_Part):
+    """Everything that decides a run."""
+
+    name: str = Field("run", pattern=r"^[\w.-]+$", description="Name of the run and its folder.")
+    data: DataConfig = Field(DataConfig(), description="Samples and targets.")
+    input: Input = Field(CrystalGraph(), description="How a sample is made.")
+    split: Split = Field(RandomSplit(), description="Training, validation and test rows.")
+    model: Model = Field(Cgcnn(), description="The encoder.")
+    task: TaskConfig = Field(Regression(), description="Head, loss and scores.")
+    optimizer: OptimizerConfig = Field(OptimizerConfig(), description="How weights move.")
+    trainer: TrainerConfig = Field(TrainerConfig(), description="How long and on what.")
+
+    def to_yaml(self) -> str:
+        """The config as YAML that reads back to the same config."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The path of a recipe: a file, or the name of a shipped one.
+
+    Raises:
+        GnnmatError: neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = {file.stem: file for file in sorted(shipped("configs").glob("*.yaml"))}
+    plain = path.stem if path.suffix in {".yaml", ".yml"} else str(name)
+    if plain in names and (path.parent == Path() or path.parent.name == "configs"):
+        return names[plain]
+    raise GnnmatError(
+        f"There is no recipe '{name}'.",
+        why=f"Shipped recipes: {', '.join(names)}.",
+        fix=did_you_mean(plain, names),
+    )
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The config in a YAML file or of a shipped recipe, with ``a.b=c`` overrides.
+
+    Raises:
+        GnnmatError: not YAML, an unknown or unfit option, with its dotted path.
+    """
+    found = find_recipe(path)
+    try:
+        plain = yaml.safe_load(found.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
+    if not isinstance(plain, dict):
+        raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
+    return parse_config(plain, overrides)
+
+
+def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
+    """The config of plain dictionaries, with ``a.b=c`` overrides.
+
+    Raises:
+        GnnmatError: an unknown or unfit option, with its dotted path.
+    """
+    tree: dict[str, Any] = _copy(plain)
+    for override in overrides:
+        _set(tree, override)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise _plain_error(error) from None
+
+
+def _copy(tree: Any) -> Any:
+    return {key: _copy(value) for key, value in tree.items()} if isinstance(tree, Mapping) else tree
+
+
+def _set(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise GnnmatError(
+            f"--set {override}: expected a dotted option and a value.",
+            fix="For example --set optimizer.lr=3e-4",
+        )
+    *parents, last = path.strip().split(".")
+    for key in parents:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            below = tree[key] = {}
+        tree = below
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise GnnmatError(f"--set {override}: '{text}' is not a value.", why=str(error)) from error
+    if isinstance(value, str):
+        # YAML 1.1 reads 3e-4 as text, people mean a number.
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    if last == "kind" and tree.get("kind") not in (None, value):
+        tree.clear()  # the options of one kind mean nothing to another
+    tree[last] = value
+
+
+def _plain_error(error: ValidationError) -> GnnmatError:
+    lines, fixes = [], []
+    for trouble in error.errors():
+        place = [str(part) for part in trouble["loc"]]
+        options = _options_at(place[:-1])
+        path = ".".join(part for part in place if part not in _KINDS)
+        if trouble["type"] == "extra_forbidden":
+            lines.append(f"{path}: unknown option.")
+            fixes.append(did_you_mean(place[-1], options))
+        elif trouble["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+            lines.append(f"{path}.kind: {trouble['msg'].lower()}.")
+        else:
+            lines.append(f"{path}: {trouble['msg'].lower()}, got {trouble['input']!r}.")
+    return GnnmatError("\n".join(lines), fix=" ".join(fix for fix in fixes if fix))
+
+
+def members(union: Any) -> dict[str, type[BaseModel]]:
+    """The config classes of a union by their ``kind``; copes with a union of one."""
+    while typing.get_origin(union) is Annotated:
+        union = typing.get_args(union)[0]
+    is_union = typing.get_origin(union) in (typing.Union, types.UnionType)
+    classes = typing.get_args(union) if is_union else (union,)
+    return {cls.model_fields["kind"].default: cls for cls in classes}
+
+
+_KINDS = {kind for union in (Source, Input, Split, Model, TaskConfig) for kind in members(union)}
+
+
+def _options_at(place: Sequence[str]) -> list[str]:
+    """Names of the options at a dotted place; union members appear in it by their kind."""
+    current: Any = RunConfig
+    for part in place:
+        while typing.get_origin(current) is Annotated:
+            current = typing.get_args(current)[0]
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            if part not in current.model_fields:
+                return []
+            current = current.model_fields[part].annotation
+        else:
+            current = members(current).get(part)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return list(current.model_fields)
+    return []

@@ -1,0 +1,201 @@
+"""One fit: a hall and its data -> the best weights, with everything on disk to go on later."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+
+from gnnmat.data.loading import DataModule
+from gnnmat.errors import GnnmatError
+from gnnmat.train.callbacks import History, ProgressLine, averaged_weights
+from gnnmat.train.config import RunConfig, TrainerConfig
+from gnnmat.train.hall import Hall
+
+CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"
+BEST = "best.ckpt"
+
+
+def fit(
+    hall: Hall,
+    data: DataModule,
+    config: RunConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> Trainer:
+    """The finished trainer; ``hall`` then carries the best weights.
+
+    Args:
+        hall: encoder and task, initialised.
+        data: training and validation batches.
+        config: how long, on what.
+        folder: of the run; checkpoints, history and logs go there.
+        resume: go on from the last finished epoch found there.
+        console: where the progress bar is shown; None shows none.
+
+    Raises:
+        GnnmatError: the loss is no number, memory or disk ran out; the last good checkpoint
+            is left as it was.
+    """
+    options = config.trainer
+    checkpoints = folder / CHECKPOINTS
+    last = checkpoints / LAST
+    keep_best = len(data.val_rows) > 0
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.compile:
+        hall.encoder.compile(dynamic=True)
+    with _quiet(), _plain_errors(folder):
+        trainer = Trainer(
+            max_epochs=options.epochs,
+            accelerator=options.accelerator,
+            devices=options.devices,
+            strategy=options.strategy,
+            precision=options.precision,
+            gradient_clip_val=options.clip,
+            callbacks=_callbacks(options, folder, keep_best, console),
+            logger=_loggers(options, config, folder) or False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=1_000_000,
+            default_root_dir=folder,
+        )
+        from_where = str(last) if resume and last.is_file() else None
+        trainer.fit(hall, datamodule=data, ckpt_path=from_where, weights_only=True)
+    if keep_best and (checkpoints / BEST).is_file():
+        _load_best(hall, checkpoints / BEST)
+    return trainer
+
+
+def start_seed(seed: int) -> None:
+    """Seed every generator, before weights are drawn."""
+    with _quiet():
+        seed_everything(seed, verbose=False)
+
+
+def _callbacks(
+    options: TrainerConfig, folder: Path, keep_best: bool, console: Console | None
+) -> list[Callback]:
+    callbacks: list[Callback] = [History(folder)]
+    if options.ema is not None:
+        callbacks.append(averaged_weights(options.ema))
+    if options.patience is not None and keep_best:
+        callbacks.append(
+            EarlyStopping("val_score", patience=options.patience, check_on_train_epoch_end=True)
+        )
+    if console is not None:
+        callbacks.append(ProgressLine(console))
+    # Both are written at the end of an epoch, after the loss was found to be a number.
+    shared: dict[str, Any] = {
+        "dirpath": folder / CHECKPOINTS,
+        "save_on_train_epoch_end": True,
+        "enable_version_counter": False,
+    }
+    callbacks.append(ModelCheckpoint(filename="last", save_top_k=1, **shared))
+    if keep_best:
+        callbacks.append(
+            ModelCheckpoint(
+                filename="best", monitor="val_score", save_top_k=1, save_weights_only=True, **shared
+            )
+        )
+    return callbacks
+
+
+def _loggers(options: TrainerConfig, config: RunConfig, folder: Path) -> list[Logger]:
+    loggers: list[Logger] = []
+    for name in options.logs:
+        if name == "tensorboard":
+            from lightning.pytorch.loggers import TensorBoardLogger
+
+            loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+        elif name == "mlflow":
+            from lightning.pytorch.loggers import MLFlowLogger
+
+            _need("mlflow")
+            loggers.append(MLFlowLogger(config.name, save_dir=str(folder / "mlruns")))
+        else:
+            from lightning.pytorch.loggers import WandbLogger
+
+            _need("wandb")
+            loggers.append(WandbLogger(config.name, save_dir=folder, project="gnnmat"))
+    return loggers
+
+
+def _need(package: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise GnnmatError(
+            f"trainer.logs asks for {package}, which is not installed.",
+            fix=f"pip install 'gnnmat[{package}]'",
+        )
+
+
+def _load_best(hall: Hall, path: Path) -> None:
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    hall.load_state_dict(state)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the console ours: Lightning's notes on devices, tips and advice stay unsaid."""
+    loggers = [
+        logging.getLogger(name)
+        for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities")
+    ]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"lightning\.")
+            warnings.filterwarnings("ignore", message=r".*GPU available but not used.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _plain_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise _no_memory(str(error)) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "out of memory" in str(error):
+            raise _no_memory(str(error)) from error
+        raise
+    except MemoryError as error:
+        raise _no_memory(str(error)) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise GnnmatError(
+                f"The disk is full: {folder} could not be written.",
+                why="The checkpoint of the last finished epoch is intact.",
+                fix=f"Free some space, then: gnnmat train --resume {folder}",
+            ) from error
+        raise
+
+
+def _no_memory(detail: str) -> GnnmatError:
+    return GnnmatError(
+        "Memory ran out during training.",
+        why=detail.splitlines()[0] if detail else "",
+        fix="Lower trainer.batch_size, or input.neighbours; then go on with --resume.",
+    )

@@ -1,0 +1,142 @@
+"""The one LightningModule: any encoder, any task, any batch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from gnnmat.errors import GnnmatError
+from gnnmat.models.encoder import Encoder
+from gnnmat.sample import Batch
+from gnnmat.tasks.task import Mean, Task
+from gnnmat.train.config import OptimizerConfig
+
+
+class Hall(LightningModule):
+    """Trains an encoder with a task.
+
+    Args:
+        encoder: batch -> features.
+        task: features -> prediction, loss, scores.
+        optimizer: how weights move.
+        seed: with the epoch, decides dropout and every other draw of an epoch.
+    """
+
+    def __init__(
+        self, encoder: Encoder, task: Task, optimizer: OptimizerConfig, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.task = task
+        self.options = optimizer
+        self.seed = seed
+        self.train_loss = Mean()
+        self.val_loss = Mean()
+        self.val_metrics = task.metrics()
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The task's raw prediction, (..., rows, d)."""
+        prediction: Tensor = self.task(self.encoder(batch), batch)
+        return prediction
+
+    def on_train_epoch_start(self) -> None:
+        """Begin every epoch with the same draws, whether it is reached by resuming or not."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + self.global_rank)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The mean loss over the labels of all processes together."""
+        loss = self.task.loss(self(batch), batch)
+        total, count = loss.total, loss.count
+        value = total.detach()
+        if value.device.type == "cpu" and not math.isfinite(float(value)):
+            self._refuse_loss(float(value))
+        self.train_loss.update(total, count)
+        ranks = self.trainer.world_size
+        if ranks > 1:
+            # Gradients are averaged over processes; labels are what should be averaged over.
+            everyone: Tensor = self.all_gather(count.detach().float()).sum()
+            return total * ranks / everyone.clamp(min=1)
+        return loss.mean()
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        """Fill the scores."""
+        prediction = self(batch)
+        loss = self.task.loss(prediction, batch)
+        self.val_loss.update(loss.total, loss.count)
+        self.task.update(self.val_metrics, prediction, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the epoch; ``val_score`` decides which weights are kept."""
+        values = {f"val_{name}": value for name, value in self.val_metrics.compute().items()}
+        self.log_dict(values | {"val_loss": self.val_loss.compute()})
+        self.val_metrics.reset()
+        self.val_loss.reset()
+
+    def on_train_epoch_end(self) -> None:
+        """Log the loss of the epoch, and stop before a ruined state is kept."""
+        loss = self.train_loss.compute()
+        if not bool(loss.isfinite()):
+            self._refuse_loss(float(loss))
+        self.log_dict({"train_loss": loss, "lr": self.optimizers().param_groups[0]["lr"]})  # type: ignore[union-attr]
+        self.train_loss.reset()
+
+    def _refuse_loss(self, value: float) -> None:
+        raise GnnmatError(
+            f"The loss became {value} in epoch {self.current_epoch + 1}.",
+            why="The weights of the last finished epoch are kept.",
+            fix="Lower optimizer.lr, or set trainer.clip=1.0; with 16-bit precision try "
+            "trainer.precision=32-true.",
+        )
+
+    def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
+        """Optimizer and schedule; normalisation and biases are not decayed."""
+        optimizer = make_optimizer(self, self.options)
+        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = make_schedule(optimizer, self.options, steps, self.trainer.max_epochs or 1)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def make_optimizer(module: nn.Module, options: OptimizerConfig) -> Optimizer:
+    """The optimizer over all parameters; vectors (biases, normalisation) are not decayed."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {
+            "params": [p for p in parameters if p.dim() >= 2],
+            "weight_decay": options.weight_decay,
+        },
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    if options.kind == "adamw":
+        return AdamW(groups, lr=options.lr)
+    if options.kind == "adam":
+        return Adam(groups, lr=options.lr)
+    return SGD(groups, lr=options.lr, momentum=0.9)
+
+
+def make_schedule(
+    optimizer: Optimizer, options: OptimizerConfig, steps: int, epochs: int
+) -> LRScheduler:
+    """The learning rate by step: a factor of ``options.lr``."""
+
+    def factor(step: int) -> float:
+        if options.schedule == "steps":
+            epoch = step * epochs / steps
+            return 0.1 ** sum(epoch >= milestone for milestone in options.milestones)
+        if options.schedule == "constant":
+            return 1.0
+        up = options.warmup * steps if options.schedule == "one_cycle" else 0.0
+        if step < up:
+            return 0.04 + 0.96 * (1 - math.cos(math.pi * step / up)) / 2
+        along = min((step - up) / max(steps - up, 1), 1.0)
+        return 1e-4 + (1 - 1e-4) * (1 + math.cos(math.pi * along)) / 2
+
+    return LambdaLR(optimizer, factor)

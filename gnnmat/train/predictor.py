@@ -1,0 +1,161 @@
+"""Predictions of a trained run for anything that can be read, without targets or side files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnnmat.data.dataset import SampleDataset, open_dataset
+from gnnmat.data.loading import EpochBatches, loader
+from gnnmat.data.symmetry import formulas
+from gnnmat.errors import GnnmatError
+from gnnmat.models.encoder import Encoder
+from gnnmat.sources.objects import records_from_objects
+from gnnmat.sources.records import Records
+from gnnmat.tasks.task import Task
+from gnnmat.train.checkpoint import Trained, load_trained
+
+
+def predict_rows(
+    encoder: Encoder,
+    task: Task,
+    dataset: SampleDataset,
+    rows: NDArray[np.int64],
+    *,
+    batch_size: int = 256,
+) -> Tensor:
+    """(samples or atoms, d) decoded predictions of these rows, in their order, on the CPU."""
+    device = next(task.parameters()).device
+    encoder.eval()
+    task.eval()
+    batches = loader(dataset, EpochBatches(rows, batch_size, shuffle=False))
+    out = []
+    with torch.inference_mode():
+        for batch in batches:
+            on_device = batch.to(device)
+            out.append(task.decode(task(encoder(on_device), on_device)).cpu())
+    return torch.cat(out) if out else torch.empty(0, 0)
+
+
+def prediction_table(
+    task: Task,
+    dataset: SampleDataset,
+    rows: NDArray[np.int64],
+    decoded: Tensor,
+    formula: Sequence[str],
+) -> pd.DataFrame:
+    """One row a sample (or an atom) and target: ``id``, ``formula``, ``target``, ``prediction``."""
+    index = rows
+    frame: dict[str, Any] = {}
+    if task.level == "atom":
+        counts = dataset.store.atoms[rows]
+        index = np.repeat(rows, counts)
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        frame["atom"] = np.arange(len(index)) - starts
+    ids = [dataset.ids[row] for row in index]
+    names = [formula[row] for row in index]
+    parts = []
+    for target in task.targets:
+        columns = task.table(decoded)[target.name]
+        parts.append(
+            pd.DataFrame(
+                {"id": ids, "formula": names, **frame, "target": target.name, **columns}
+                | {"unit": target.unit, "row": index}
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+class Predictor:
+    """A trained run, ready to predict.
+
+    Args:
+        trained: from `load_trained`.
+    """
+
+    def __init__(self, trained: Trained) -> None:
+        self.trained = trained
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of what it predicts."""
+        return tuple(target.name for target in self.trained.task.targets)
+
+    def predict(
+        self,
+        structures: Sequence[Any] | Records,
+        *,
+        ids: Sequence[str] | None = None,
+        batch_size: int = 256,
+        quiet: bool = True,
+    ) -> pd.DataFrame:
+        """A table of predictions, with what could not be read and why.
+
+        Args:
+            structures: paths (files or folders), pymatgen ``Structure``, ASE ``Atoms``,
+                ``Crystal``, in any mixture; or records of a source.
+            ids: names, one a structure; default file stems and positions.
+            batch_size: samples at a time.
+            quiet: no progress bar.
+
+        Returns:
+            Columns ``id``, ``formula``, ``target``, ``prediction``, ``unit`` and ``refused``:
+            empty, or the reason why there is no prediction. Classes add ``probability`` and one
+            ``probability_<class>`` each; targets on atoms add ``atom``.
+
+        Raises:
+            GnnmatError: not one structure could be used, with the first reason.
+        """
+        records = (
+            structures if isinstance(structures, Records) else records_from_objects(structures, ids)
+        )
+        task = self.trained.task
+        if not len(records):
+            first = records.refused[0] if records.refused else None
+            raise GnnmatError(
+                "There is nothing to predict.",
+                why=f"{first.id}: {first.reason}" if first else "No structure was given.",
+            )
+        with tempfile.TemporaryDirectory(prefix="gnnmat-") as folder:
+            dataset = open_dataset(
+                records, self.trained.config.input, folder=Path(folder), quiet=quiet
+            )
+            rows = np.arange(len(dataset))
+            decoded = predict_rows(self.trained.encoder, task, dataset, rows, batch_size=batch_size)
+            table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
+        table = table.drop(columns="row").assign(refused="")
+        if dataset.refused:
+            table = _with_refused(table, dataset, records)
+        return table
+
+
+def _with_refused(table: pd.DataFrame, dataset: SampleDataset, records: Records) -> pd.DataFrame:
+    """The table with a row for every refused input, at the place it was given."""
+    lost = pd.DataFrame(
+        [{"id": one.id, "formula": "", "refused": one.reason} for one in dataset.refused]
+    )
+    order = {str(name): place for place, name in enumerate(records.ids)}
+    joined = pd.concat([table, lost], ignore_index=True)
+    place = joined["id"].map(order).fillna(len(order))
+    return joined.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def load(run: str | Path, *, model: Encoder | None = None) -> Predictor:
+    """A trained run, ready to predict.
+
+    Args:
+        run: folder written by a training.
+        model: the user's own encoder, if it was trained with one.
+
+    Raises:
+        GnnmatError: not a finished run, or its files are damaged.
+    """
+    return Predictor(load_trained(run, model))
