@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
+from pathlib import Path
 from string import ascii_uppercase
 
 import numpy as np
@@ -194,11 +196,21 @@ def _wyckoff_rank(letter: str) -> int:
 
 
 @cache
+def _settings() -> dict[str, list[str]]:
+    """By space group: the new names of positions a, b, c, ... in each equivalent setting.
+
+    Source: `pymatgen.analysis.prototypes.WYCKOFF_POSITION_RELAB_DICT` (pymatgen 2026.10, MIT),
+    written as one string a setting; copied because reading it there imports for seconds.
+    """
+    path = Path(__file__).with_name("wyckoff_settings.json")
+    settings: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    return settings
+
+
+@cache
 def _relabellings(space_group: int) -> list[dict[str, int]]:
     """New rank of each Wyckoff letter, for every setting that maps the space group to itself."""
-    from pymatgen.analysis.prototypes import WYCKOFF_POSITION_RELAB_DICT
-
     return [
-        {chr(old): _wyckoff_rank(new) for old, new in renamed.items()}
-        for renamed in WYCKOFF_POSITION_RELAB_DICT[str(space_group)]
+        {_wyckoff_letter(rank): _wyckoff_rank(new) for rank, new in enumerate(renamed)}
+        for renamed in _settings()[str(space_group)]
     ]

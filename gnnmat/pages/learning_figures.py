@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ def learning_curves(history: pd.DataFrame) -> dict[str, Figure]:
     losses = [column for column in ("train_loss", "val_loss") if column in filled]
     if losses:
         made["loss"] = _loss(numbers, losses)
-    metrics = [c for c in filled if c.startswith("val_") and c != "val_loss"][:MOST_METRICS]
-    for i, column in enumerate(metrics):
+    metrics = [c for c in filled if c.startswith("val_") and c not in ("val_loss", "val_score")]
+    for i, column in enumerate(metrics[:MOST_METRICS]):
         name = column.removeprefix("val_")
         made[f"metric-{i}"] = _single(numbers, column, f"validation {name}", ORANGE)
     if "lr" in filled and numbers["lr"].nunique() > 1:
@@ -37,15 +38,23 @@ def learning_curves(history: pd.DataFrame) -> dict[str, Figure]:
     return made
 
 
-def best_epoch(history: pd.DataFrame) -> tuple[float, float] | None:
-    """Epoch and value of the lowest validation loss, or None without one."""
-    if "epoch" not in history or "val_loss" not in history:
-        return None
-    loss = pd.to_numeric(history["val_loss"], errors="coerce")
-    if not np.isfinite(loss).any():
-        return None
-    row = loss.replace([np.inf, -np.inf], np.nan).idxmin()
-    return float(history["epoch"][row]), float(loss[row])
+@dataclass(frozen=True)
+class BestEpoch:
+    """The epoch a reader should look at, and why."""
+
+    epoch: float
+    why: str
+
+
+def best_epoch(history: pd.DataFrame) -> BestEpoch | None:
+    """The epoch whose weights were kept, else the one of lowest validation loss, else None."""
+    for column, why in (("val_score", "weights kept"), ("val_loss", "lowest validation loss")):
+        if "epoch" in history and column in history:
+            score = pd.to_numeric(history[column], errors="coerce")
+            score = score.replace([np.inf, -np.inf], np.nan)
+            if score.notna().any():
+                return BestEpoch(float(history["epoch"][score.idxmin()]), why)
+    return None
 
 
 def _loss(numbers: pd.DataFrame, columns: list[str]) -> Figure:
@@ -55,13 +64,20 @@ def _loss(numbers: pd.DataFrame, columns: list[str]) -> Figure:
     ]
     best = best_epoch(numbers)
     if best is not None:
+        place = numbers[numbers["epoch"] == best.epoch]
+        column = columns[-1]
         traces.append(
             go.Scatter(
-                x=[best[0]],
-                y=[best[1]],
+                x=place["epoch"].to_numpy(),
+                y=place[column].to_numpy(),
                 mode="markers",
-                name=f"lowest val, epoch {best[0]:.0f}",
-                marker={"color": ORANGE, "size": 10, "symbol": "circle-open", "line": {"width": 2}},
+                name=f"{best.why}, epoch {best.epoch:.0f}",
+                marker={
+                    "color": colours[column],
+                    "size": 10,
+                    "symbol": "circle-open",
+                    "line": {"width": 2},
+                },
                 hoverinfo="skip",
             )
         )

@@ -48,7 +48,8 @@ class ReportData:
         summary: facts in reading order, such as ``("model", "cgcnn")``; the value of ``model``
             also names the bar beside the baselines.
         history: one row an epoch: ``epoch``, ``train_loss``, ``val_loss``, any ``val_<metric>``,
-            ``lr``; NaN and missing columns are fine.
+            ``lr``; NaN and missing columns are fine. ``val_score``, where given, is smallest in
+            the epoch whose weights were kept.
         predictions: long table: ``id``, ``formula``, ``split``, ``target``, ``unit``, ``truth``,
             ``prediction`` and, where they apply, ``probability``, ``atom``, ``crystal_system``.
         metrics: rows of ``target``, ``split``, ``metric``, ``value``, ``low``, ``high``, ``n``,

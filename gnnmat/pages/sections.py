@@ -88,8 +88,8 @@ def learning_section(history: pd.DataFrame, figures: Sequence[str]) -> Markup:
     best = best_epoch(history)
     lead = plural(len(history), "epoch") + "."
     if best is not None:
-        lead += f" Lowest validation loss {number(best[1])} in epoch {best[0]:.0f}."
-    else:
+        lead += f" {best.why.capitalize()}: epoch {best.epoch:.0f}."
+    if "val_loss" not in history or history["val_loss"].isna().all():
         lead += " No validation loss was recorded."
     first, rest = figures[0], figures[1:]
     plots = [plot(first, "loss over the epochs", "wide" if not rest else "")]

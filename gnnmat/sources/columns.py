@@ -64,33 +64,36 @@ def read_parquet_frame(file: Path) -> pd.DataFrame:
 
 
 def read_csv(file: Path) -> pd.DataFrame:
-    """A CSV file with every field as text; spaces around fields and names are dropped.
+    """A CSV file with every field as text; spaces around names are dropped.
 
     Raises:
-        GnnmatError: the file is empty, or a row has more fields than the header.
+        GnnmatError: the file is empty, two columns share a name, or a row has more fields than the
+            header.
     """
     try:
         with file.open(encoding="utf-8-sig", errors="replace") as stream:
             header = stream.readline()
-        separator = max(",;\t", key=header.count)
-        frame = pd.read_csv(
+        # The header is read as a row: told that it is one, pandas renames doubled columns and
+        # drops surplus fields.
+        rows = pd.read_csv(
             file,
-            sep=separator,
+            sep=max(",;\t", key=header.count),
+            header=None,
             dtype=str,
             keep_default_na=False,
             encoding="utf-8-sig",
             encoding_errors="replace",
             skipinitialspace=True,
-            index_col=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise GnnmatError(f"'{file}' is not a readable CSV file: {error}.") from error
-    frame.columns = [str(name).strip() for name in frame.columns]
+        reason = " ".join(str(error).split())
+        raise GnnmatError(f"'{file}' is not a readable CSV file: {reason}.") from error
+    frame = rows.iloc[1:].reset_index(drop=True)
+    frame.columns = pd.Index([str(name).strip() for name in rows.iloc[0]])
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise GnnmatError(f"'{file}' has two columns called '{doubled[0]}'.")
-    # A row with fewer fields than the header ends in NaN even when every field is text.
-    return frame.fillna("")
+    return frame.fillna("")  # a row that ends early has no values there
 
 
 def check_ids(ids: list[str], place: str) -> None:

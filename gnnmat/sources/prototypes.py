@@ -58,12 +58,11 @@ class Prototype:
     u: float | None = None
 
 
-# Source: space groups and Wyckoff positions of fluorite, rutile and wurtzite as described in
-# the AFLOW Encyclopedia of Crystallographic Prototypes (labels AB2_cF12_225_a_c,
-# A2B_tP6_136_f_a, AB_hP4_186_b_b; Mehl et al., Comput. Mater. Sci. 136, S1, 2017) and its
-# predecessor, the NRL Crystal Lattice Structures page C4. The other sites have no freedom and
-# are checked by symmetry and by coordination in the tests.
-# u of wurtzite: 3/8 makes the four bonds equal at c/a = sqrt(8/3). u of rutile: 0.305 is TiO2.
+# Source: fluorite (C1) as in the AFLOW Encyclopedia of Crystallographic Prototypes, label
+# AB2_cF12_225_a_c; rutile (C4) as on the NRL Crystal Lattice Structures page; wurtzite with the
+# parameters of AFLOW label AB_hP4_186_b_b as quoted in the OpenKIM Crystal Genome documentation.
+# The other sites have no freedom; symmetry and coordination of all are counted in the tests.
+# u of wurtzite: 3/8 makes the four bonds equal at c/a = sqrt(8/3). u of rutile: that of TiO2.
 PROTOTYPES: dict[str, Prototype] = {
     "fcc": Prototype("A1", "Fm-3m", 225, "cubic", (1,), (ORIGIN,), 1),
     "bcc": Prototype("A2", "Im-3m", 229, "cubic", (1,), (ORIGIN,), 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
+from gnnmat.data import prototype
 from gnnmat.data.prototype import (
     BY_ELECTRONEGATIVITY,
     SYMBOLS,
@@ -126,12 +128,31 @@ def test_crystal_system_follows_the_space_group(space_group: int, system: str) -
     assert crystal_system(space_group) == system
 
 
-def test_no_symmetry_found_falls_back_to_the_formula() -> None:
-    overlapping = as_crystal(4 * np.eye(3), [11, 17], [[0, 0, 0], [0, 0, 0]])
+@pytest.mark.parametrize("edge", [4.0, 0.0])
+def test_no_symmetry_found_falls_back_to_the_formula(edge: float) -> None:
+    overlapping = as_crystal(edge * np.eye(3), [11, 17, 11, 17], np.zeros((4, 3)))
     found = describe(overlapping)
     assert (found.space_group, found.crystal_system, found.prototype) == (0, "unknown", "AB")
 
 
+def test_settings_are_those_of_pymatgen() -> None:
+    from pymatgen.analysis.prototypes import WYCKOFF_POSITION_RELAB_DICT
+
+    letters = "abcdefghijklmnopqrstuvwxyzA"
+    path = Path(prototype.__file__).with_name("wyckoff_settings.json")
+    ours = json.loads(path.read_text(encoding="utf-8"))
+    assert sorted(map(int, ours)) == list(range(1, 231))
+    for space_group, settings_ in ours.items():
+        theirs = WYCKOFF_POSITION_RELAB_DICT[space_group]
+        assert [{ord(a): b for a, b in zip(letters, each, strict=False)} for each in settings_] == [
+            dict(each) for each in theirs
+        ]
+
+
+# spglib announces with every call that failures will raise one day; pymatgen lets it through.
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
+# pymatgen still calls a function that monty gives up.
+@pytest.mark.filterwarnings("ignore:gcd is deprecated:FutureWarning")
 def test_real_crystals_share_a_label_where_they_share_pymatgens(shared_data: Path) -> None:
     """Pymatgen's label names elements in alphabetical order, so it is finer than ours."""
     import pandas as pd

@@ -108,8 +108,16 @@ def test_learning_curves_skip_unmeasured_epochs(history: pd.DataFrame) -> None:
     assert list(made) == ["loss", "metric-0", "lr"]
     train, val, lowest = made["loss"]["data"]
     assert (len(numbers(train["x"])), len(numbers(val["x"]))) == (6, 5)
-    assert (lowest["x"], lowest["y"]) == ([4.0], [0.2])
+    assert (numbers(lowest["x"]), numbers(lowest["y"])) == ([4], [0.2])
+    assert lowest["name"] == "lowest validation loss, epoch 4"
     assert made["loss"]["layout"]["yaxis"]["type"] == "log"
+
+
+def test_the_epoch_of_the_kept_weights_is_marked(history: pd.DataFrame) -> None:
+    made = learning_figures.learning_curves(history.assign(val_score=[9, 8, 7, 1, 2, 3]))
+    marked = made["loss"]["data"][-1]
+    assert (marked["name"], numbers(marked["x"])) == ("weights kept, epoch 3", [3])
+    assert list(made) == ["loss", "metric-0", "lr"]
 
 
 def test_a_negative_loss_stands_on_a_linear_axis(history: pd.DataFrame) -> None:

@@ -245,7 +245,7 @@ def test_known_values_have_a_source_and_a_sane_size(row: dict[str, str]) -> None
         assert source == "" or source in known_sources()
     assert 2.0 < float(row["a"]) < 8.0
     modulus, gap = number(row["bulk_modulus"]), number(row["band_gap"])
-    assert modulus is None or 1.0 < modulus < 460.0  # GPa: caesium to diamond
+    assert modulus is None or 1.0 < modulus < 460.0  # GPa: potassium to diamond
     assert gap is None or 0.0 <= gap < 14.5  # eV: no solid is wider than LiF
 
 
