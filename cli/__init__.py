@@ -1,5 +1,89 @@
-"""The command line."""
+"""The command line: one command a file, thin; the work is done below."""
 
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import click
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(name="gnnmat")
+from gnnmat.errors import GnnmatError
+
+from .config import config_command
+from .crossval import crossval_command
+from .datasets import datasets_app
+from .evaluate import evaluate_command
+from .predict import predict_command
+from .train import train_command
+
+
+class _PlainErrors(TyperGroup):
+    """Prints a user's mistake in words and exits with 2; ``--debug`` shows where it arose."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # --debug is welcome anywhere on the line, not only before the command.
+        ctx.meta["debug"] = "--debug" in args
+        return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GnnmatError as error:
+            if ctx.meta["debug"]:
+                raise
+            _print_error(error)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+def _print_error(error: GnnmatError) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False)
+    console.print(Text("Error: ", style="bold red") + Text(error.what))
+    if error.why:
+        console.print(Text(error.why))
+    if error.fix:
+        console.print(Text("Fix: ", style="bold green") + Text(error.fix))
+
+
+app = typer.Typer(
+    name="gnnmat",
+    cls=_PlainErrors,
+    help="Train, test and use neural networks on crystals and spectra.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from gnnmat import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    pass
+
+
+app.command("train")(train_command)
+app.command("predict")(predict_command)
+app.command("evaluate")(evaluate_command)
+app.command("crossval")(crossval_command)
+app.command("config")(config_command)
+app.add_typer(datasets_app, name="datasets")

@@ -1,1 +1,65 @@
+"""gnnmat: graph and image networks for materials science.
 
+The public names below are imported when first used, so that ``import gnnmat`` and
+``gnnmat --help`` do not wait for torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gnnmat.api import cross_validate, evaluate, fit, load, resume
+    from gnnmat.errors import GnnmatError
+    from gnnmat.models.encoder import Encoder
+    from gnnmat.sample import Batch, DataSpec, Features, Sample
+    from gnnmat.sources.crystal import Crystal
+    from gnnmat.train.config import RunConfig, load_config
+
+_PLACES = {
+    "fit": "gnnmat.api",
+    "load": "gnnmat.api",
+    "resume": "gnnmat.api",
+    "evaluate": "gnnmat.api",
+    "cross_validate": "gnnmat.api",
+    "GnnmatError": "gnnmat.errors",
+    "Encoder": "gnnmat.models.encoder",
+    "Batch": "gnnmat.sample",
+    "DataSpec": "gnnmat.sample",
+    "Features": "gnnmat.sample",
+    "Sample": "gnnmat.sample",
+    "Crystal": "gnnmat.sources.crystal",
+    "RunConfig": "gnnmat.train.config",
+    "load_config": "gnnmat.train.config",
+}
+
+__all__ = [
+    "Batch",
+    "Crystal",
+    "DataSpec",
+    "Encoder",
+    "Features",
+    "GnnmatError",
+    "RunConfig",
+    "Sample",
+    "cross_validate",
+    "evaluate",
+    "fit",
+    "load",
+    "load_config",
+    "resume",
+]
+
+__version__ = _version("gnnmat")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gnnmat' has no attribute '{name}'")
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -69,13 +69,15 @@ class SplitTable:
         """(n,) name of the group of each row; a row without a value is a group of its own.
 
         Args:
-            by: ``formula``, ``prototype`` or the name of a column. A column of that name wins.
+            by: ``formula``, ``prototype`` or the name of a column. For crystals the first two
+                are what the structure says, never a column of that name: its formulas may be
+                spelled in several ways and would then leak.
         """
-        if by not in self.table.columns:
-            if by == "formula":
-                return self.formula_of
-            if by == "prototype":
-                return self.prototype_of
+        is_column = by in self.table.columns
+        if by == "formula" and not (is_column and self.formulas is None):
+            return self.formula_of
+        if by == "prototype" and not (is_column and self.prototypes is None):
+            return self.prototype_of
         values = self.column(by)
         names = values.astype(str).to_numpy(dtype=object)
         missing = values.isna().to_numpy()

@@ -92,7 +92,7 @@ class GroupSplit(_Fractions):
             GnnmatError: fewer groups than parts, or an element that no crystal has.
         """
         need_rows(rows.n)
-        if self.by == "element" and "element" not in rows.table.columns:
+        if self.by == "element":
             return self._by_element(rows)
         return draw_groups(rows.groups(self.by), self.val, self.test, self.seed, self.by)
 

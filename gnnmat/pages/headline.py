@@ -110,7 +110,7 @@ def headline_card(headline: Headline, model_name: str) -> Markup:
     if interval(row):
         notes.append(f"95% interval {interval(row)}")
     if _value(row, "n") is not None:
-        notes.append(f"n {int(row['n']):,}")
+        notes.append(f"n\u00a0{int(row['n']):,}")
     figure = tag(
         "p",
         tag("span", number(row.get("value")), class_="key-number"),

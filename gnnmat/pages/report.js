@@ -45,8 +45,10 @@
 
   const places = (root) => [...root.querySelectorAll(".plot")];
 
+  // Everything below root that can be seen; what is hidden has no size to draw in.
   function draw(root) {
     for (const place of places(root)) {
+      if (place.closest("[hidden]")) continue;
       const figure = figures[place.dataset.figure];
       Plotly.react(place, figure.data, dressed(figure), config);
     }
@@ -81,16 +83,12 @@
   addEventListener("afterprint", () => {
     document.documentElement.classList.remove("printing");
     choose(before);
-    document.querySelectorAll("#learning").forEach(draw);
+    redraw();
   });
 
   panels.slice(1).forEach((panel) => (panel.hidden = true));
-  document.querySelectorAll("#learning").forEach(draw);
   choose(panels[0]);
-  scheme.addEventListener("change", () =>
-    places(document)
-      .filter((place) => !place.closest("[hidden]"))
-      .forEach((place) => draw(place.parentElement)),
-  );
+  document.querySelectorAll("#learning").forEach(draw);
+  scheme.addEventListener("change", redraw);
   document.documentElement.dataset.ready = "true";
 })();

@@ -68,7 +68,8 @@ class CardSource(BaseModel):
     @property
     def work(self) -> Path:
         """Folder of this data set's downloads and of tables made from them."""
-        return (self.folder or cache_folder() / "datasets") / self.card.name
+        folder = self.folder.expanduser() if self.folder else cache_folder() / "datasets"
+        return folder / self.card.name
 
     def paths(self) -> list[Path]:
         """Where the files lie, or would lie after `fetch`."""
@@ -196,11 +197,12 @@ def load_card(name: str) -> Card:
 
 def _mistake(path: Path, error: ValidationError) -> GnnmatError:
     first: Any = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the card"
+    place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         return GnnmatError(
             f"Card '{path}': {place}: unknown entry.", fix=did_you_mean(name, entries())
         )
     what = first["msg"].removeprefix("Value error, ")
-    return GnnmatError(f"Card '{path}': {place}: {what}.", fix="docs/datasets.md shows a card.")
+    where = f"{place}: " if place else ""
+    return GnnmatError(f"Card '{path}': {where}{what}.", fix="docs/datasets.md shows a card.")

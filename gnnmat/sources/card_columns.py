@@ -23,13 +23,13 @@ class Column(BaseModel):
     unit: str = Field(description="unit as printed; empty for pure numbers, classes and text")
     meaning: str = Field(description="what the column holds, in one sentence", min_length=1)
     level: Literal["sample", "atom", "edge"] = Field(
-        "sample", description="what carries the value: the sample, each atom or each edge"
+        default="sample", description="what carries the value: the sample, each atom or each edge"
     )
     classes: tuple[str, ...] = Field(
-        (),
+        default=(),
         description="class names in order; the file holds the names, or 0, 1, ... (false, true)",
     )
-    text: bool = Field(False, description="words, not numbers: kept as they are")
+    text: bool = Field(default=False, description="words, not numbers: kept as they are")
 
     def target(self, name: str) -> Target:
         """The column as a target to learn."""

@@ -23,6 +23,8 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources.converted import Reading
 from gnnmat.sources.crystal import Crystal, as_crystal
 
+_ENDS = tuple(" \t\r\n,:]}")
+
 
 class _Values:
     """JSON values taken one at a time from a stream of text."""
@@ -66,8 +68,8 @@ class _Values:
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
-                # A number that touches the end of the buffer may go on.
-                if end < len(self._text) or self._ended:
+                # At the end of the buffer "1." decodes as 1: a value is whole once its end is seen.
+                if self._ended or self._text[end : end + 1] in _ENDS:
                     self._at = end
                     return value
             except json.JSONDecodeError:

@@ -42,6 +42,9 @@ def cif_blocks(text: str) -> list[str]:
             in_text_field = not in_text_field
         elif not in_text_field:
             starts.append(match.start())
+        else:
+            # Words in a text field; pymatgen would begin a block here.
+            text = f"{text[: match.end() - 1]}-{text[match.end() :]}"
     ends = [*starts[1:], len(text)]
     blocks = (text[start:end] for start, end in zip(starts, ends, strict=False))
     return [block for block in blocks if "_atom_site_fract_x" in block]

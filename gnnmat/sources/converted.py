@@ -1,6 +1,6 @@
 """Crystals of a slow file format, kept as a table that opens fast.
 
-Parsing 130,000 structures from JSON takes minutes, reading them from parquet about a second.
+Measured on 6,000 structures of 25 sites: 1.6 s from JSON, 0.2 s from the table.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ Parser = Callable[[Path], tuple[list[Reading], pd.DataFrame]]
 # Change it when the layout of the table changes: older tables are then written anew.
 LAYOUT = "1"
 REASON = "no_structure_because"
+LARGE = 5_000_000  # bytes; above, parsing takes long enough to say so
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,21 @@ def converted(file: Path, work: Path, parse: Parser) -> tuple[ConvertedRows, pd.
     """
     table = work / f"{file.name}.{_checksum(file)}.parquet"
     if not table.is_file():
+        if file.stat().st_size >= LARGE:
+            _say_once(file)
         _save(table, *parse(file))
     rows = structure_rows(read_table(table), table)
     assert isinstance(rows, ArrayRows)
     frame = read_parquet_frame(table)
     reasons = {int(row): str(frame[REASON][row]) for row in frame.index[frame[REASON].notna()]}
     return ConvertedRows(rows, reasons), frame.drop(columns=[*ARRAYS, REASON])
+
+
+def _say_once(file: Path) -> None:
+    from rich.console import Console
+
+    line = f"Reading {file.name} for the first time; later it opens faster."
+    Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _checksum(file: Path) -> str:

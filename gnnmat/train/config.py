@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -175,10 +176,8 @@ def _set(tree: dict[str, Any], override: str) -> None:
         raise GnnmatError(f"--set {override}: '{text}' is not a value.", why=str(error)) from error
     if isinstance(value, str):
         # YAML 1.1 reads 3e-4 as text, people mean a number.
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     if last == "kind" and tree.get("kind") not in (None, value):
         tree.clear()  # the options of one kind mean nothing to another
     tree[last] = value
@@ -209,7 +208,8 @@ def members(union: Any) -> dict[str, type[BaseModel]]:
     return {cls.model_fields["kind"].default: cls for cls in classes}
 
 
-_KINDS = {kind for union in (Source, Input, Split, Model, TaskConfig) for kind in members(union)}
+UNIONS = (Source, Input, Split, Model, TaskConfig)
+_KINDS = {kind for union in UNIONS for kind in members(union)}
 
 
 def _options_at(place: Sequence[str]) -> list[str]:

@@ -130,7 +130,7 @@ def truth_table(prepared: Prepared, predictions: pd.DataFrame) -> pd.DataFrame:
         column = dataset.labels.spec.at(spec.level).index(spec)
         labels = dataset.labels.sample if spec.level == "sample" else dataset.labels.atom
         assert labels is not None
-        place = table["row"].to_numpy()
+        place = np.array(table["row"])
         if spec.level == "atom":
             place = dataset.store.atom_start[place] + table["atom"].to_numpy()
         values = labels[place, column].numpy()

@@ -265,3 +265,13 @@ def _write_report(
         predict_command=f"gnnmat predict {run.folder} your_crystal.cif",
     )
     write_report(run.report, data)
+
+
+def free_folder(name: str) -> Path:
+    """``runs/<name>``, with a number if that is taken."""
+    folder = Path("runs") / name
+    number = 2
+    while (folder / CONFIG).exists():
+        folder = Path("runs") / f"{name}-{number}"
+        number += 1
+    return folder

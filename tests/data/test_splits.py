@@ -107,6 +107,14 @@ def test_rows_without_a_group_are_groups_of_their_own() -> None:
     assert (len(where(parts, "test")), len(where(parts, "val"))) == (3, 3)
 
 
+def test_formula_of_the_structure_goes_before_a_column_of_that_name() -> None:
+    spelled = pd.DataFrame({"formula": ["NaCl", "Na2Cl2", "ClNa"] * 4 + ["MgO"] * 4 + ["Si"] * 4})
+    rows = SplitTable(20, spelled, formulas=["NaCl"] * 12 + ["MgO"] * 4 + ["Si"] * 4)
+    assert set(GroupSplit().assign(rows)[:12]) == {"train"}
+    assert set(rows.groups("formula")) == {"NaCl", "MgO", "Si"}
+    assert len(set(SplitTable(20, spelled).groups("formula"))) == 5
+
+
 def test_prototypes_are_computed_only_when_asked_for() -> None:
     calls: list[int] = []
 

@@ -190,20 +190,27 @@ def test_no_figure_offers_to_send_data_away(full_page: Page) -> None:
     assert not [t for t in titles if re.search("share|cloud|edit|plotly", str(t), re.I)]
 
 
-def test_dark_and_light_differ_in_paper_and_ink(full_page: Page) -> None:
+def test_figures_follow_a_change_from_light_to_dark(full_page: Page) -> None:
     page = full_page
-    seen = {}
-    for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        tick = "document.querySelector('#target-0 .xtick text')"
-        page.wait_for(f"{tick} !== null")
-        seen[scheme] = page.ask(
-            f"[getComputedStyle(document.body).backgroundColor, {tick}.style.fill]"
-        )
+    paper = "getComputedStyle(document.body).backgroundColor"
+    tick = "document.querySelector('#target-0 .xtick text').style.fill"
+    light = page.ask(f"[{paper}, {tick}]")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+    page.wait_for(f"{paper} !== '{light[0]}' && {tick} !== '{light[1]}'")
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    assert seen["light"][0] != seen["dark"][0]
-    assert seen["light"][1] != seen["dark"][1]
+    page.wait_for(f"{paper} === '{light[0]}' && {tick} === '{light[1]}'")
+
+
+def test_on_paper_every_target_is_drawn_in_light(full_page: Page) -> None:
+    page = full_page
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    for i, target in enumerate(["e_form", "band_gap"]):
+        assert page.count(f"[data-figure='target-{i}-parity'] path.point") > 0
+        assert page.ask(f"document.querySelector('#target-{i} .panel-name').textContent") == target
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert page.count(".panel[hidden]") == 1
+    assert page.count("[data-figure='target-1-parity'] path.point") == 0
 
 
 @pytest.mark.parametrize("width", [1280, 800])

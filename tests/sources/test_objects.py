@@ -72,7 +72,7 @@ def test_wrong_lengths_and_doubled_ids_are_errors() -> None:
         records_from_objects([copper, copper], ids=["a", "a"])
     for single in (copper, "NaCl.cif"):
         with pytest.raises(GnnmatError, match="Give a list of structures"):
-            records_from_objects(single)  # type: ignore[arg-type]
+            records_from_objects(single)
 
 
 def test_the_fingerprint_follows_the_structures() -> None:

@@ -1,0 +1,56 @@
+"""``gnnmat predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict_command(
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    structures: Annotated[list[str], typer.Argument(help="Crystal files, folders or patterns.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the table to this CSV file.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Predict the properties of crystals; nothing but their files is needed.
+
+    [bold]Examples[/]
+
+      gnnmat predict runs/gap new.cif
+
+      gnnmat predict runs/gap candidates/ --output predictions.csv
+    """
+    from gnnmat.atomic import write_atomically
+    from gnnmat.train.predictor import load
+
+    from .show import consoles, print_refused
+
+    out, err = consoles()
+    predictor = load(run)
+    table = predictor.predict(structures, quiet=quiet)
+    refused = table[table["refused"] != ""]
+    if output is not None:
+        write_atomically(output, table.to_csv(index=False))
+        out.print(f"Predictions: {output}", soft_wrap=True)
+    else:
+        _print(out, table[table["refused"] == ""])
+    for _, row in refused.head(20).iterrows():
+        err.print(f"refused  {row['id']}: {row['refused']}", markup=False, soft_wrap=True)
+    if len(refused):
+        print_refused(err, table["id"].nunique() - len(refused), len(refused), "'refused'")
+
+
+def _print(out: object, table: object) -> None:
+    from rich.table import Table
+
+    columns = [c for c in table.columns if c != "refused"]  # type: ignore[attr-defined]
+    shown = Table(box=None, pad_edge=False)
+    for name in columns:
+        shown.add_column(name, justify="right" if name.startswith(("pred", "prob")) else "left")
+    for row in table[columns].itertuples(index=False):  # type: ignore[index]
+        shown.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
+    out.print(shown)  # type: ignore[attr-defined]

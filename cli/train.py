@@ -1,0 +1,125 @@
+"""``gnnmat train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RECIPE = "known_crystals"
+OWN_DATA = "crystals"
+
+
+def train_command(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="A YAML file, or the name of a shipped recipe. Default: known_crystals, or "
+            "crystals if --structures is given.",
+            show_default=False,
+        ),
+    ] = None,
+    structures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--structures", "-s", help="Folder, file or pattern of crystal files. May be repeated."
+        ),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            "--targets",
+            "-t",
+            help="CSV of values; its first column is the id, that is the file's name without "
+            "its ending.",
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Column to learn. May be repeated.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="regression or classification.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any option by its path: --set optimizer.lr=3e-4."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Run folder. Default: runs/NAME.", show_default=False),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", help="Go on with the interrupted run in this folder."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in --output.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Train a model and write weights, predictions, scores and a report.
+
+    [bold]Examples[/]
+
+      gnnmat train                                    # embedded data, two minutes
+
+      gnnmat train --structures cifs/ --targets values.csv --target band_gap
+
+      gnnmat train configs/x.yaml --set optimizer.lr=3e-4 --output runs/gap
+
+      gnnmat train --resume runs/gap
+    """
+    from gnnmat.errors import GnnmatError
+    from gnnmat.train.config import load_config
+    from gnnmat.workflows.training import free_folder, resume_training, train
+
+    from .show import consoles, print_refused, print_scores
+
+    out, err = consoles()
+    progress = None if quiet else err
+    if resume is not None:
+        if recipe or structures or targets or target or settings or output:
+            raise GnnmatError(
+                "--resume goes on with the run as it was begun and takes no other option.",
+                fix=f"gnnmat train --resume {resume}",
+            )
+        run = resume_training(resume, console=progress)
+    else:
+        overrides = _overrides(structures, targets, target, task, epochs) + (settings or [])
+        config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
+        folder = output or free_folder(config.name)
+        run = train(config, folder, overwrite=overwrite, console=progress)
+    read = sum(run.counts[part] for part in ("train", "val", "test"))
+    print_refused(out, read, run.counts["refused"], run.folder / "refused.csv")
+    print_scores(out, run.metrics, run.baselines)
+    out.print(f"\nReport:    {run.report}", soft_wrap=True)
+    out.print(f"Try next:  gnnmat predict {run.folder} YOUR_CRYSTAL.cif", soft_wrap=True)
+
+
+def _overrides(
+    structures: list[str] | None,
+    targets: Path | None,
+    target: list[str] | None,
+    task: str | None,
+    epochs: int | None,
+) -> list[str]:
+    import json
+
+    from gnnmat.errors import GnnmatError
+
+    lines = []
+    if structures:
+        lines += ["data.source.kind=files", f"data.source.structures={json.dumps(structures)}"]
+    if targets is not None:
+        if not structures:
+            raise GnnmatError("--targets needs --structures.", fix="Name the folder of crystals.")
+        lines.append(f"data.source.targets={json.dumps(str(targets))}")
+    if target:
+        lines.append(f"data.targets={json.dumps(target)}")
+    if task:
+        lines.append(f"task.kind={task}")
+    if epochs is not None:
+        lines.append(f"trainer.epochs={epochs}")
+    return lines

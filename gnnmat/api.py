@@ -1,0 +1,199 @@
+"""The Python API: fit, load, evaluate, cross-validate.
+
+Each function does what the command of the same name does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnnmat.errors import GnnmatError
+from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
+from gnnmat.train.predictor import Predictor, load
+from gnnmat.workflows.cross_validation import CrossValidation
+from gnnmat.workflows.cross_validation import cross_validate as _cross_validate
+from gnnmat.workflows.evaluating import Evaluated
+from gnnmat.workflows.evaluating import evaluate_run as _evaluate_run
+from gnnmat.workflows.training import Run, free_folder, resume_training, train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gnnmat.models.encoder import Encoder
+    from gnnmat.sources.records import Records
+
+__all__ = ["Predictor", "Run", "cross_validate", "evaluate", "fit", "load", "resume"]
+
+Recipe = RunConfig | str | Path | Mapping[str, Any]
+
+
+def fit(
+    recipe: Recipe = "known_crystals",
+    *,
+    structures: Sequence[Any] | None = None,
+    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
+    target: str | Sequence[str] = (),
+    model: Encoder | None = None,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> Run:
+    """A trained run.
+
+    Args:
+        recipe: a `RunConfig`, the name of a shipped recipe, a YAML file, or plain options.
+        structures: paths, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` to learn from,
+            instead of the recipe's data.
+        targets: values by column, one for each structure; NaN or None where unknown.
+        target: column or columns to learn; default all columns of ``targets``, or what the
+            recipe says.
+        model: your own encoder, instead of the recipe's.
+        output: run folder; default ``runs/<name>``, with a number if that is taken.
+        overwrite: replace a run in ``output``.
+        options: dotted options, such as ``{"trainer.epochs": 20}``.
+        progress: show progress bars.
+
+    Returns:
+        The run: ``run.metrics``, ``run.predictions``, ``run.report``, ``run.load()``.
+
+    Raises:
+        GnnmatError: what is wrong, why, and how to mend it.
+
+    Example:
+        >>> run = gnnmat.fit(structures=crystals, targets={"band_gap": gaps})  # doctest: +SKIP
+        >>> run.load().predict(["new.cif"])  # doctest: +SKIP
+    """
+    names = (target,) if isinstance(target, str) else tuple(target)
+    records = _records(structures, targets)
+    if records is not None and not names:
+        names = tuple(str(name) for name in records.table.columns)
+    settings = dict(options or {})
+    if names:
+        settings["data.targets"] = list(names)
+    config = _config(recipe, settings)
+    folder = Path(output) if output is not None else free_folder(config.name)
+    return train(
+        config,
+        folder,
+        records=records,
+        model=model,
+        overwrite=overwrite,
+        console=_console(progress),
+    )
+
+
+def resume(
+    run: str | Path,
+    *,
+    structures: Sequence[Any] | None = None,
+    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
+    model: Encoder | None = None,
+    progress: bool = False,
+) -> Run:
+    """The interrupted run in a folder, taken up after its last finished epoch and finished.
+
+    Args:
+        run: the run folder.
+        structures: what it was trained on, if that was given to `fit`.
+        targets: likewise.
+        model: the encoder that was given to `fit`, freshly made.
+        progress: show progress bars.
+    """
+    return resume_training(
+        Path(run), records=_records(structures, targets), model=model, console=_console(progress)
+    )
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    structures: Sequence[Any] | None = None,
+    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
+    model: Encoder | None = None,
+) -> Evaluated:
+    """Scores of a trained run on labelled data it was not given.
+
+    Args:
+        run: the run folder.
+        structures: what to predict.
+        targets: the truth, by column.
+        model: the user's own encoder, if the run has one.
+
+    Returns:
+        ``metrics`` (rows of metric, value, low, high, n, unit) and ``predictions``.
+    """
+    records = _records(structures, targets)
+    if records is None:
+        raise GnnmatError("evaluate needs structures and targets.")
+    return _evaluate_run(Path(run), records, model=model)
+
+
+def cross_validate(
+    recipe: Recipe = "known_crystals",
+    *,
+    folds: int = 5,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> CrossValidation:
+    """Scores over k folds, each a run of its own; resumes where it was interrupted.
+
+    Args:
+        recipe: as in `fit`.
+        folds: number of folds; a data set with official folds uses those.
+        output: folder, one run folder a fold in it.
+        overwrite: begin again in a folder that is there.
+        options: dotted options.
+        progress: show progress bars.
+    """
+    config = _config(recipe, options or {})
+    folder = Path(output) if output is not None else free_folder(f"{config.name}-crossval")
+    return _cross_validate(
+        config, folder, folds=folds, overwrite=overwrite, console=_console(progress)
+    )
+
+
+def _config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:
+    overrides = [f"{name}={_as_yaml(value)}" for name, value in options.items()]
+    if isinstance(recipe, RunConfig):
+        plain: Mapping[str, Any] = recipe.model_dump(mode="json")
+    elif isinstance(recipe, Mapping):
+        plain = recipe
+    else:
+        return load_config(find_recipe(recipe), overrides)
+    return parse_config(plain, overrides)
+
+
+def _as_yaml(value: Any) -> str:
+    import json
+
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _records(
+    structures: Sequence[Any] | None,
+    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None,
+) -> Records | None:
+    if structures is None:
+        if targets is not None:
+            raise GnnmatError("Targets were given without structures.")
+        return None
+    from gnnmat.sources.objects import records_from_objects
+
+    if targets is None:
+        raise GnnmatError(
+            "Structures were given without targets.", fix='targets={"band_gap": [...]}'
+        )
+    return records_from_objects(structures, targets=targets)
+
+
+def _console(progress: bool) -> Any:
+    if not progress:
+        return None
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,163 @@
+"""k fits on k folds, each a run of its own, and what they say together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from gnnmat.atomic import write_atomically
+from gnnmat.data.split_folds import FoldsSplit
+from gnnmat.data.splits import GroupSplit
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.card import CardSource, KFold
+from gnnmat.sources.records import Records
+from gnnmat.train.checkpoint import CONFIG
+from gnnmat.train.config import RunConfig
+from gnnmat.train.fit import CHECKPOINTS, LAST
+from gnnmat.workflows.training import METRICS, PREDICTIONS, Run, open_run, train
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What the folds say together.
+
+    Args:
+        folder: one run folder a fold, and the table of all held-out predictions.
+        runs: the folds.
+        summary: rows of target, metric, mean, std, folds (a value each), unit, ``baseline``:
+            its name, or empty for the model.
+        predictions: held-out predictions of every row, with its fold.
+    """
+
+    folder: Path
+    runs: list[Run]
+    summary: list[dict[str, Any]]
+    predictions: pd.DataFrame
+
+    def value(self, metric: str) -> float:
+        """The mean of one score over the folds, such as ``result.value("MAE")``."""
+        for row in self.summary:
+            if row["metric"] == metric and not row["baseline"]:
+                return float(row["mean"])
+        raise GnnmatError(f"There is no {metric} among the scores.")
+
+
+def cross_validate(
+    config: RunConfig,
+    folder: Path,
+    *,
+    folds: int = 5,
+    records: Records | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+    on_fold: Callable[[int, Run], None] | None = None,
+) -> CrossValidation:
+    """Scores over k folds; finished folds in ``folder`` are kept, an interrupted one goes on.
+
+    Args:
+        config: of one fit; its split becomes the folds.
+        folder: one run folder a fold.
+        folds: number of folds, unless the data set has official ones.
+        records: what to learn from, instead of the config's source.
+        overwrite: begin again.
+        console: for progress; None is silent.
+        on_fold: told of every finished fold, for progress.
+
+    Raises:
+        GnnmatError: the folder holds folds of another config.
+    """
+    split = fold_split(config, folds)
+    runs = []
+    for index in range(split.k):
+        fold = config.model_copy(
+            update={
+                "split": split.model_copy(update={"index": index}),
+                "name": f"{config.name}-fold-{index}",
+            }
+        )
+        run = _one_fold(fold, folder / f"fold-{index}", records, overwrite, console)
+        runs.append(run)
+        if on_fold is not None:
+            on_fold(index, run)
+    predictions = pd.concat(
+        [run.predictions.query("split == 'test'").assign(fold=i) for i, run in enumerate(runs)],
+        ignore_index=True,
+    )
+    summary = summarise(runs)
+    write_atomically(folder / PREDICTIONS, predictions.to_csv(index=False))
+    write_atomically(folder / METRICS, json.dumps({"summary": summary}, indent=1))
+    return CrossValidation(folder, runs, summary, predictions)
+
+
+def fold_split(config: RunConfig, folds: int) -> FoldsSplit:
+    """The folds: the config's own, the data set's official ones, or k new ones."""
+    if isinstance(config.split, FoldsSplit):
+        return config.split
+    source = config.data.source
+    if isinstance(source, CardSource) and isinstance(source.card.split, KFold):
+        official = source.card.split
+        return FoldsSplit(
+            k=official.n_splits,
+            shuffle=official.shuffle,
+            stratified=official.stratified,
+            seed=official.random_state or 0,
+        )
+    by = config.split.by if isinstance(config.split, GroupSplit) else None
+    return FoldsSplit(k=folds, by=None if by == "element" else by, seed=config.trainer.seed)
+
+
+def _one_fold(
+    config: RunConfig,
+    folder: Path,
+    records: Records | None,
+    overwrite: bool,
+    console: Console | None,
+) -> Run:
+    begun = (folder / CONFIG).is_file() and not overwrite
+    if begun and (folder / CONFIG).read_text() != config.to_yaml():
+        raise GnnmatError(
+            f"{folder} holds a fold of another configuration.",
+            fix="Choose another --output, or --overwrite it.",
+        )
+    if begun and (folder / METRICS).is_file():
+        return open_run(folder)
+    resume = begun and (folder / CHECKPOINTS / LAST).is_file()
+    return train(
+        config,
+        folder,
+        records=records,
+        resume=resume,
+        overwrite=not resume,
+        console=console,
+    )
+
+
+def summarise(runs: list[Run]) -> list[dict[str, Any]]:
+    """Mean and deviation of every test score over the folds, of the model and the baselines."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for run in runs:
+        for row in [*run.metrics, *run.baselines]:
+            if row["split"] != "test" or row["value"] is None:
+                continue
+            key = (row["target"], row["metric"], row.get("baseline", ""))
+            entry = rows.setdefault(key, {"folds": [], "unit": row["unit"]})
+            entry["folds"].append(row["value"])
+    return [
+        {
+            "target": target,
+            "metric": metric,
+            "baseline": baseline,
+            "mean": float(np.mean(entry["folds"])),
+            "std": float(np.std(entry["folds"], ddof=1)) if len(entry["folds"]) > 1 else None,
+            "folds": entry["folds"],
+            "unit": entry["unit"],
+        }
+        for (target, metric, baseline), entry in rows.items()
+    ]

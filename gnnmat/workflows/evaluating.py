@@ -1,0 +1,72 @@
+"""A trained run put to labelled data it has not seen."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gnnmat.data.dataset import open_dataset
+from gnnmat.data.symmetry import formulas
+from gnnmat.models.encoder import Encoder
+from gnnmat.sources.records import Records, Refusal
+from gnnmat.train.checkpoint import load_trained
+from gnnmat.train.predictor import predict_rows, prediction_table
+from gnnmat.workflows.evaluation import score_table
+from gnnmat.workflows.preparation import Prepared, truth_table
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores and predictions on labelled data.
+
+    Args:
+        metrics: rows of target, metric, value, low, high, n, unit.
+        predictions: one row a sample and target, with the truth.
+        refused: what could not be read.
+    """
+
+    metrics: list[dict[str, Any]]
+    predictions: pd.DataFrame
+    refused: list[Refusal]
+
+
+def evaluate_run(
+    folder: Path, records: Records, *, model: Encoder | None = None, quiet: bool = True
+) -> Evaluated:
+    """Scores of the run in ``folder`` on these records.
+
+    Args:
+        folder: a finished run.
+        records: structures, with the run's targets among their columns.
+        model: the user's own encoder, if the run has one.
+        quiet: no progress bar.
+
+    Raises:
+        GnnmatError: a target column is missing, a class is unknown, nothing could be read.
+    """
+    trained = load_trained(folder, model)
+    task = trained.task
+    with tempfile.TemporaryDirectory(prefix="gnnmat-") as scratch:
+        dataset = open_dataset(
+            records,
+            trained.config.input,
+            [target.name for target in task.targets],
+            classes=trained.config.task.classes,
+            known=trained.spec.targets,
+            folder=Path(scratch),
+            quiet=quiet,
+        )
+        rows = np.arange(len(dataset))
+        decoded = predict_rows(trained.encoder, task, dataset, rows)
+        table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
+        prepared = Prepared(dataset, np.full(len(dataset), "test"))
+        predictions = truth_table(prepared, table)
+        metrics = []
+        for target, part in predictions.groupby("target", sort=False):
+            metrics += score_table(prepared, str(target), part, seed=trained.config.trainer.seed)
+    return Evaluated(metrics, predictions.drop(columns=["row", "split"]), dataset.refused)
