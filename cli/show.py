@@ -16,49 +16,58 @@ def consoles() -> tuple[Console, Console]:
     return Console(highlight=False), Console(stderr=True, highlight=False)
 
 
+# Baselines and scores shown on the terminal; metrics.json and the report have all of them.
+SHOWN = {"MAE", "RMSE", "R2", "accuracy", "balanced accuracy", "ROC AUC"}
+HIDDEN = {"median"}
+
+
 def print_scores(
     console: Console,
     metrics: Iterable[Mapping[str, Any]],
     baselines: Iterable[Mapping[str, Any]] = (),
-    *,
-    title: str = "",
 ) -> None:
-    """Scores with 95% intervals, the baselines' values in columns beside them."""
+    """Scores with 95% intervals on the test rows, or the validation rows where none is test.
+
+    The baselines' values stand in columns beside them.
+    """
     from rich.table import Table
 
     rows = list(metrics)
+    judged = "test" if any(row.get("split") == "test" for row in rows) else "val"
+    rows = [row for row in rows if row.get("split", judged) == judged and row["metric"] in SHOWN]
     if not rows:
         console.print("No labelled row was left to judge the model by.")
         return
-    others: dict[str, dict[tuple[str, str, str], Any]] = {}
+    others: dict[str, dict[tuple[str, str], Any]] = {}
     for row in baselines:
-        key = (row["target"], row.get("split", ""), row["metric"])
-        others.setdefault(row["baseline"], {})[key] = row["value"]
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-    for name in ("target", "rows", "score"):
-        table.add_column(name)
-    table.add_column("model", justify="right", style="bold")
-    table.add_column("95% interval", justify="right")
+        if row["split"] == judged and row["baseline"] not in HIDDEN:
+            key = (row["target"], row["metric"])
+            others.setdefault(row["baseline"], {})[key] = row["value"]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("target", overflow="fold")
+    table.add_column("score", no_wrap=True)
+    table.add_column("model", justify="right", style="bold", no_wrap=True)
+    table.add_column("95% interval", justify="right", no_wrap=True)
     for name in others:
         table.add_column(name, justify="right", style="dim")
-    table.add_column("unit")
+    table.add_column("unit", no_wrap=True)
     for row in rows:
-        key = (row["target"], row.get("split", ""), row["metric"])
-        interval = "" if row["low"] is None else f"{row['low']:.4g} .. {row['high']:.4g}"
+        key = (row["target"], row["metric"])
+        interval = "" if row["low"] is None else f"{row['low']:.3g} to {row['high']:.3g}"
         table.add_row(
             str(row["target"]),
-            f"{row.get('split', '')} ({row['n']:,})".strip(),
             str(row["metric"]),
             _number(row["value"]),
             interval,
             *(_number(values.get(key)) for values in others.values()),
             str(row["unit"]),
         )
+    console.print(f"Scores on {rows[0]['n']:,} {judged} rows, beside trivial baselines:\n")
     console.print(table)
 
 
 def _number(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else f"{value:.3g}"
 
 
 def print_refused(console: Console, read: int, refused: int, where: object) -> None:

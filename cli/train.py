@@ -106,16 +106,20 @@ def _overrides(
     epochs: int | None,
 ) -> list[str]:
     import json
+    import os
 
     from gnnmat.errors import GnnmatError
 
     lines = []
     if structures:
-        lines += ["data.source.kind=files", f"data.source.structures={json.dumps(structures)}"]
+        lines += [
+            "data.source.kind=files",
+            f"data.source.structures={json.dumps([os.path.abspath(s) for s in structures])}",
+        ]
     if targets is not None:
         if not structures:
             raise GnnmatError("--targets needs --structures.", fix="Name the folder of crystals.")
-        lines.append(f"data.source.targets={json.dumps(str(targets))}")
+        lines.append(f"data.source.targets={json.dumps(os.path.abspath(targets))}")
     if target:
         lines.append(f"data.targets={json.dumps(target)}")
     if task:

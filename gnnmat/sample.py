@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ __all__ = [
     "collate",
 ]
 
-Sample = Data
+Sample: TypeAlias = Data
 Level = Literal["sample", "atom", "edge"]
 
 

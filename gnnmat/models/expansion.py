@@ -18,6 +18,8 @@ class GaussianExpansion(nn.Module):
     authors' code, where w^2 is not doubled.
     """
 
+    centres: Tensor
+
     def __init__(self, centres: int = 41, cutoff: float = 8.0, width: float = 0.2) -> None:
         super().__init__()
         self.width = width

@@ -76,16 +76,10 @@ def drawn_rows(results: TargetResults) -> dict[str, pd.DataFrame]:
 def parity(results: TargetResults) -> Figure:
     """Prediction against truth, a colour a split; splits not judged wait in the legend."""
     rows = drawn_rows(results)
-    is_large = sum(map(len, rows.values())) > SVG_POINTS
-    scatter = go.Scattergl if is_large else go.Scatter
-    unit = f" {plot_text(results.unit)}" if results.unit else ""
-    hover = (
-        "<b>%{customdata[0]}</b>  %{customdata[1]}<br>truth %{x:.4~g}"
-        + unit.replace("%", "&#37;")
-        + "<br>prediction %{y:.4~g}<br>error %{customdata[2]:+.3~g}<extra></extra>"
-    )
-    low, high = _span(results)
-    traces = [_identity(low, high)]
+    scatter = go.Scattergl if sum(map(len, rows.values())) > SVG_POINTS else go.Scatter
+    hover = _hover(results.unit)
+    low, high = _span(results.shown)
+    traces = [_identity(*_span(results.rows))]
     # The shown split is drawn last, on top of the others.
     for split in reversed(rows):
         part = rows[split]
@@ -118,6 +112,15 @@ def parity(results: TargetResults) -> Figure:
     )
 
 
+def _hover(unit: str) -> str:
+    # A unit such as "%{x}" must not read the fields of the point.
+    ending = f" {plot_text(unit)}".replace("%", "&#37;") if unit else ""
+    return (
+        f"<b>%{{customdata[0]}}</b>  %{{customdata[1]}}<br>truth %{{x:.4~g}}{ending}"
+        "<br>prediction %{y:.4~g}<br>error %{customdata[2]:+.3~g}<extra></extra>"
+    )
+
+
 def _labels(part: pd.DataFrame) -> list[list[Any]]:
     ids = part["id"].map(lambda name: plot_text(shortened(name, 60)))
     if part["atom"].notna().any():
@@ -131,8 +134,8 @@ def _marker_size(points: int) -> float:
     return 8.0 if points < 300 else 6.0 if points < 3_000 else 4.0
 
 
-def _span(results: TargetResults) -> tuple[float, float]:
-    both = results.rows[["truth", "prediction"]].to_numpy()
+def _span(rows: pd.DataFrame) -> tuple[float, float]:
+    both = rows[["truth", "prediction"]].to_numpy()
     low, high = float(both.min()), float(both.max())
     margin = 0.04 * (high - low) or max(abs(high) * 0.1, 1e-3)
     return low - margin, high + margin

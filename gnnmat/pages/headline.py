@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ Row = Mapping[str, Any]
 
 # What a reader of the field asks for first; the first one present becomes the key number.
 KEY_METRICS = ("mae", "mean_absolute_error", "accuracy", "auroc", "roc_auc", "f1", "rmse")
-SMALLER_IS_BETTER = ("mae", "rmse", "mse", "error", "loss", "brier", "ece", "deviation", "mape")
+SMALLER_IS_BETTER = frozenset("mae ae rmse mse mape error loss brier ece deviation".split())
 METRIC_NAMES = {
     "mae": "MAE",
     "mse": "MSE",
@@ -35,7 +36,7 @@ def metric_name(metric: object) -> str:
 
 def smaller_is_better(metric: object) -> bool:
     """Whether ``metric`` measures an error."""
-    return any(word in str(metric).lower() for word in SMALLER_IS_BETTER)
+    return not SMALLER_IS_BETTER.isdisjoint(re.split(r"[_\W]+", str(metric).lower()))
 
 
 @dataclass(frozen=True)

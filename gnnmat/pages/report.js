@@ -45,12 +45,29 @@
 
   const places = (root) => [...root.querySelectorAll(".plot")];
 
+  // A parity plot keeps one range on both axes, wide enough for the splits switched on.
+  function fit(place) {
+    let [low, high] = [Infinity, -Infinity];
+    for (const trace of place._fullData.filter((trace) => trace.meta && trace.visible === true))
+      for (const value of [...trace.x, ...trace.y]) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    if (low > high) return;
+    const margin = 0.04 * (high - low) || 1e-3;
+    const range = [low - margin, high + margin];
+    Plotly.relayout(place, { "xaxis.range": range, "yaxis.range": range.slice() });
+  }
+
   // Everything below root that can be seen; what is hidden has no size to draw in.
   function draw(root) {
     for (const place of places(root)) {
       if (place.closest("[hidden]")) continue;
       const figure = figures[place.dataset.figure];
       Plotly.react(place, figure.data, dressed(figure), config);
+      if (!place.dataset.figure.endsWith("-parity")) continue;
+      place.removeAllListeners("plotly_restyle");
+      place.on("plotly_restyle", () => fit(place));
     }
   }
 

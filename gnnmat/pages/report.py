@@ -224,8 +224,8 @@ def _policy(*scripts: str) -> str:
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
         for text in scripts
     )
-    # plotly.js 3, which plotly 6 ships, compiles its WebGL code at run time; all versions keep style
-    # rules and images in the page.
+    # plotly.js 3, which plotly 6 ships, compiles its WebGL code at run time; all versions keep
+    # style rules and images in the page.
     return (
         f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; "
         "img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"

@@ -132,7 +132,7 @@ def _audit(audit: Sequence[Mapping[str, Any]]) -> Markup:
             share = f"{float(found) / float(total):.1%}"  # type: ignore[arg-type]
         of = f"{count(found)} of {count(total)}" if number(total) != "–" else count(found)
         lines.append([row.get("what", ""), of, share, row.get("text", "")])
-    head = ["test crystals also in train by", "found", "share", "what it means"]
+    head = ["shared with train", "found", "share", "what it means"]
     return join(
         [tag("h3", "Leakage audit"), table(head, lines, numeric=(1, 2), class_="audit wordy")]
     )

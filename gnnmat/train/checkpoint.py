@@ -59,7 +59,8 @@ def save_trained(
     own_model: bool = False,
 ) -> None:
     """Write weights, state, spec and environment; ``config.yaml`` is there since the start."""
-    weights, state = {}, {}
+    weights: dict[str, torch.Tensor] = {}
+    state: dict[str, torch.Tensor] = {}
     for prefix, module in (("encoder", encoder), ("task", task)):
         kept = module.state_dict()
         parameters = dict(module.named_parameters())

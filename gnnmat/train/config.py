@@ -147,10 +147,22 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
     tree: dict[str, Any] = _copy(plain)
     for override in overrides:
         _set(tree, override)
+    _fill_kinds(tree, RunConfig())
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         raise _plain_error(error) from None
+
+
+def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
+    """Options given without a ``kind`` are those of the default kind."""
+    for name, value in tree.items():
+        below = getattr(default, name, None)
+        if isinstance(value, dict) and isinstance(below, BaseModel):
+            if "kind" in type(below).model_fields:
+                value.setdefault("kind", below.kind)  # type: ignore[attr-defined]
+            if value.get("kind", None) == getattr(below, "kind", None):
+                _fill_kinds(value, below)
 
 
 def _copy(tree: Any) -> Any:

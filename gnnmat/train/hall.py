@@ -60,7 +60,7 @@ class Hall(LightningModule):
         ranks = self.trainer.world_size
         if ranks > 1:
             # Gradients are averaged over processes; labels are what should be averaged over.
-            everyone: Tensor = self.all_gather(count.detach().float()).sum()
+            everyone = torch.as_tensor(self.all_gather(count.detach().float())).sum()
             return total * ranks / everyone.clamp(min=1)
         return loss.mean()
 

@@ -16,7 +16,8 @@ from gnnmat.atomic import write_atomically
 from gnnmat.data.split_folds import FoldsSplit
 from gnnmat.data.splits import GroupSplit
 from gnnmat.errors import GnnmatError
-from gnnmat.sources.card import CardSource, KFold
+from gnnmat.sources.card import CardSource
+from gnnmat.sources.card_schema import KFold
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import CONFIG
 from gnnmat.train.config import RunConfig

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gnnmat.data.dataset import SampleDataset, open_dataset
+from gnnmat.data.split_folds import FoldsSplit
 from gnnmat.data.split_table import SplitTable
 from gnnmat.data.symmetry import formulas, symmetries
 from gnnmat.errors import GnnmatError
@@ -60,12 +61,33 @@ def prepare(config: RunConfig, records: Records | None = None, *, quiet: bool = 
     )
     labelled = _labelled(dataset)
     parts = np.full(len(dataset), "", dtype="<U5")
-    parts[labelled] = config.split.assign(split_table(dataset, labelled, quiet=quiet))
+    parts[labelled] = _assign(config, records, dataset, labelled, quiet)
     if not (parts == "train").any():
         raise GnnmatError(
             "The split leaves no training row.", why=f"{len(labelled)} rows have a label."
         )
     return Prepared(dataset, parts)
+
+
+def _assign(
+    config: RunConfig,
+    records: Records,
+    dataset: SampleDataset,
+    rows: NDArray[np.int64],
+    quiet: bool,
+) -> NDArray[np.str_]:
+    """(rows,) part of each row."""
+    split = config.split
+    if not isinstance(split, FoldsSplit) or split.by is not None:
+        return split.assign(split_table(dataset, rows, quiet=quiet))
+    # Folds are cut over all rows of the source, read or refused, so that one bad file does not
+    # shift the official folds of a benchmark.
+    stratify = None
+    if split.stratified:
+        columns = choose_columns(config, records)
+        stratify = records.column(columns[0]).to_list()
+    everything = split.assign(SplitTable(n=len(records), table=records.table, stratify=stratify))
+    return everything[dataset.store.kept[rows]]
 
 
 def choose_columns(config: RunConfig, records: Records) -> tuple[str, ...]:

@@ -1,8 +1,12 @@
-"""Small runs to report on, made up but shaped like real ones."""
+"""Small runs to report on, made up but shaped like real ones, and a browser to read them in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,22 @@ from gnnmat.pages.report import ReportData
 
 FORMULAS = ("NaCl", "Li2O", "SrTiO3", "LaMnO3", "Ce2(SO4)3", "GaAs", "U3O8", "Fe2O3", "D2O")
 SYSTEMS = ("cubic", "hexagonal", "monoclinic")
+
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # WebGL without a graphics card.
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--window-size=1280,1000",
+)
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +131,65 @@ def report_data(
         config_yaml="name: demo\n",
         predict_command="gnnmat predict runs/demo *.cif",
     )
+
+
+class Page:
+    """A report opened in the browser."""
+
+    def __init__(self, driver: Any, path: Path | None) -> None:
+        self.driver = driver
+        if path is not None:
+            driver.get_log("browser")
+            driver.get_log("performance")
+            driver.get(path.as_uri())
+
+    def ask(self, expression: str, *values: object) -> Any:
+        """The value of a JavaScript expression."""
+        return self.driver.execute_script(f"return {expression}", *values)
+
+    def count(self, selector: str) -> int:
+        return self.ask("document.querySelectorAll(arguments[0]).length", selector)
+
+    def wait_for(self, expression: str, seconds: float = 5.0) -> None:
+        end = time.monotonic() + seconds
+        while not self.ask(expression):
+            assert time.monotonic() < end, f"never came true: {expression}"
+            time.sleep(0.02)
+
+    def console(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def errors(self) -> list[str]:
+        log = self.driver.get_log("browser")
+        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+
+    def requests(self) -> list[str]:
+        events = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
+        sent = [e for e in events if e["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A headless browser that keeps its console and its requests."""
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("Chromium absent")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = chromium
+    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(chromedriver))
+    yield opened
+    opened.quit()
+
+
+@pytest.fixture(scope="session")
+def open_page(driver: Any) -> Callable[[Path | None], Page]:
+    """A file opened in the browser; None stands for the one that is open."""
+    return lambda path: Page(driver, path)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gnnmat.pages.headline import headline_card, headlines, interval
+from gnnmat.pages.headline import headline_card, headlines, interval, smaller_is_better
 
 Maker = Callable[..., dict[str, Any]]
 
@@ -48,9 +49,16 @@ def test_verdict_is_honest(
 ) -> None:
     own, other = score(*model, metric=metric), score(*baseline, metric=metric, baseline="forest")
     (headline,) = headlines([], [own], [other])
-    import re
-
     assert re.search(words, headline.verdict)
+
+
+@pytest.mark.parametrize(
+    ("metric", "smaller"),
+    [("MAE", True), ("median AE", True), ("mean_absolute_error", True), ("R2", False)]
+    + [("accuracy", False), ("precision", False), ("ROC AUC", False), ("log loss", True)],
+)
+def test_errors_should_be_small_and_scores_large(metric: str, smaller: bool) -> None:
+    assert smaller_is_better(metric) is smaller
 
 
 def test_without_baselines_there_is_no_verdict(score: Maker) -> None:

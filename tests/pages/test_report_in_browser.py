@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +14,8 @@ from gnnmat.pages.report import ReportData, write_report
 
 Maker = Callable[..., pd.DataFrame]
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium absent")
+Page = Any  # the class of that name in conftest.py
 
-ARGUMENTS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # WebGL without a graphics card.
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--window-size=1280,1000",
-)
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "</script><script>alert(1)</script>",
@@ -43,64 +24,12 @@ HOSTILE = (
 )
 
 
-class Page:
-    """A report opened in the browser."""
-
-    def __init__(self, driver: Any, path: Path | None) -> None:
-        self.driver = driver
-        if path is not None:
-            driver.get_log("browser")
-            driver.get_log("performance")
-            driver.get(path.as_uri())
-
-    def ask(self, expression: str, *values: object) -> Any:
-        """The value of a JavaScript expression."""
-        return self.driver.execute_script(f"return {expression}", *values)
-
-    def count(self, selector: str) -> int:
-        return self.ask("document.querySelectorAll(arguments[0]).length", selector)
-
-    def wait_for(self, expression: str, seconds: float = 5.0) -> None:
-        end = time.monotonic() + seconds
-        while not self.ask(expression):
-            assert time.monotonic() < end, f"never came true: {expression}"
-            time.sleep(0.02)
-
-    def console(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-    def errors(self) -> list[str]:
-        log = self.driver.get_log("browser")
-        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
-
-    def requests(self) -> list[str]:
-        events = [json.loads(e["message"])["message"] for e in self.driver.get_log("performance")]
-        sent = [e for e in events if e["method"] == "Network.requestWillBeSent"]
-        return [event["params"]["request"]["url"] for event in sent]
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = str(CHROMIUM)
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    yield opened
-    opened.quit()
-
-
 @pytest.fixture
-def show(driver: Any, tmp_path: Path) -> Callable[[ReportData], Page]:
+def show(open_page: Callable[..., Page], tmp_path: Path) -> Callable[[ReportData], Page]:
     """Write and open a report."""
 
     def open_report(data: ReportData) -> Page:
-        return Page(driver, write_report(tmp_path / "report.html", data))
+        return open_page(write_report(tmp_path / "report.html", data))
 
     return open_report
 
@@ -111,9 +40,9 @@ def full_path(tmp_path_factory: pytest.TempPathFactory, report_data: ReportData)
 
 
 @pytest.fixture
-def full_page(driver: Any, full_path: Path) -> Page:
+def full_page(driver: Any, open_page: Callable[..., Page], full_path: Path) -> Page:
     """The report on two targets, the first one chosen; loaded anew only after another page."""
-    page = Page(driver, None if driver.current_url == full_path.as_uri() else full_path)
+    page = open_page(None if driver.current_url == full_path.as_uri() else full_path)
     page.ask("document.querySelector('.choice button').click()")
     return page
 
@@ -122,19 +51,21 @@ def local(urls: list[str]) -> bool:
     return all(url.startswith(("file:", "data:", "blob:")) for url in urls)
 
 
-def test_the_watch_sees_a_request_and_an_error(driver: Any, tmp_path: Path) -> None:
+def test_the_watch_sees_a_request_and_an_error(
+    open_page: Callable[..., Page], tmp_path: Path
+) -> None:
     path = tmp_path / "leaky.html"
     path.write_text('<img src="http://127.0.0.1:9/leak.png"><script>missing()</script>')
-    page = Page(driver, path)
+    page = open_page(path)
     page.wait_for("document.readyState === 'complete'")
     assert not local(page.requests())
     assert any("missing is not defined" in message for message in page.errors())
 
 
 def test_points_drawn_are_the_rows_of_the_table(
-    driver: Any, full_path: Path, report_data: ReportData
+    open_page: Callable[..., Page], full_path: Path, report_data: ReportData
 ) -> None:
-    page = Page(driver, full_path)
+    page = open_page(full_path)
     table = report_data.predictions
     for i, target in enumerate(["e_form", "band_gap"]):
         rows = table[table["target"] == target]
@@ -180,6 +111,12 @@ def test_a_click_in_the_legend_shows_another_split(
     parity.find_elements(By.CSS_SELECTOR, ".legendtoggle")[1].click()
     points = "document.querySelectorAll('[data-figure=target-0-parity] path.point').length"
     page.wait_for(f"{points} === {sizes['test'] + sizes['val']}")
+    both = report_data.predictions.query("target == 'e_form' and split != 'train'")
+    values = both[["truth", "prediction"]]
+    for axis in ("xaxis", "yaxis"):
+        low, high = page.ask(f"arguments[0]._fullLayout.{axis}.range", parity)
+        assert low < values.min().min() < values.max().max() < high
+        assert high - low < 1.2 * (values.max().max() - values.min().min())
 
 
 def test_no_figure_offers_to_send_data_away(full_page: Page) -> None:
@@ -224,7 +161,7 @@ def test_the_page_is_never_wider_than_the_window(full_page: Page, width: int) ->
 
 
 def test_hostile_names_do_not_run_even_without_the_policy(
-    driver: Any, tmp_path: Path, report_data: ReportData, predictions: Maker
+    open_page: Callable[..., Page], tmp_path: Path, report_data: ReportData, predictions: Maker
 ) -> None:
     from selenium.webdriver.support import expected_conditions
 
@@ -245,14 +182,14 @@ def test_hostile_names_do_not_run_even_without_the_policy(
     # Escaping alone has to hold; the policy is a second lock.
     bare = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text("utf-8"))
     path.write_text(bare, "utf-8")
-    page = Page(driver, path)
+    page = open_page(path)
     parity = "document.querySelector('[data-figure=target-0-parity]')"
     for point in range(4):
         page.ask(f"Plotly.Fx.hover({parity}, [{{curveNumber: 1, pointNumber: {point}}}])")
         page.wait_for(
             f"{parity}.querySelector('.hovertext')?.textContent.includes({names[point]!r})"
         )
-    assert not expected_conditions.alert_is_present()(driver)
+    assert not expected_conditions.alert_is_present()(page.driver)
     assert page.count("img") == 0
     assert page.count("script") == 4
     assert page.count("[onload], [onerror], a[href^=javascript]") == 0
