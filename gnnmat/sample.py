@@ -7,6 +7,7 @@ learns the field names from `FIELDS` and from nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -159,7 +160,16 @@ class Features:
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """One batch of several samples; graphs are joined, images are stacked."""
-    return Batch.from_data_list(list(samples))
+    return Batch.from_data_list([_counted(sample) for sample in samples])
+
+
+def _counted(sample: Sample) -> Sample:
+    """The sample with its number of nodes, which PyG guesses from other fields or not at all."""
+    if "num_nodes" in sample:
+        return sample
+    counted = copy(sample)
+    counted.num_nodes = len(sample["z"]) if "z" in sample else 1
+    return counted
 
 
 def check_sample(sample: Sample, fields: Iterable[str] = ()) -> None:
@@ -178,23 +188,26 @@ def check_sample(sample: Sample, fields: Iterable[str] = ()) -> None:
             raise GnnmatError(
                 f"The sample has no field '{name}'.", why=f"It has: {', '.join(sorted(present))}."
             )
-    if "image" in present and "z" in present:
-        raise GnnmatError("A sample is a graph or an image, not both.")
+    for name in sorted(present - {"num_nodes", *FIELDS}):
+        raise GnnmatError(f"Unknown sample field '{name}'.", fix=did_you_mean(name, FIELDS))
+    if ("image" in present) == ("z" in present):
+        which = "both" if "z" in present else "neither"
+        raise GnnmatError("A sample is either a graph or an image.", why=f"This is {which}.")
     sizes = _sizes(sample)
-    for name in present - {"num_nodes"}:
-        if name not in FIELDS:
-            raise GnnmatError(f"Unknown sample field '{name}'.", fix=did_you_mean(name, FIELDS))
-        _check_field(name, sample[name], sizes)
+    for name in FIELDS:
+        if name in present:
+            _check_field(name, sample[name], sizes)
     if "edge_index" in present:
         _check_edges(sample)
 
 
 def _sizes(sample: Sample) -> dict[Level, int]:
+    """Number of atoms and edges, as far as fields that are tensors tell."""
     sizes: dict[Level, int] = {"sample": 1}
-    if "z" in sample:
-        sizes["atom"] = int(sample["z"].shape[0])
-    if "edge_index" in sample:
-        sizes["edge"] = int(sample["edge_index"].shape[-1])
+    for level, name in (("atom", "z"), ("edge", "edge_index")):
+        value = sample[name] if name in sample else None
+        if isinstance(value, Tensor) and value.dim() > 0:
+            sizes[level] = int(value.shape[-1])  # type: ignore[index]
     return sizes
 
 
@@ -204,10 +217,7 @@ def _check_field(name: str, value: Tensor, sizes: dict[Level, int]) -> None:
         raise GnnmatError(f"Field '{name}' is {type(value).__name__}, expected a tensor.")
     if value.is_floating_point() != expected.dtype.is_floating_point:
         raise GnnmatError(f"Field '{name}' is {value.dtype}, expected {expected.dtype}.")
-    axis = -1 if name == "edge_index" else 0
-    ranks = expected.shape.count(",") + (0 if expected.shape.endswith(",)") else 1)
-    wrong_rank = value.dim() < 3 if name == "image" else value.dim() != ranks
-    if wrong_rank or value.shape[axis] != sizes.get(expected.level, value.shape[axis]):
+    if not _fits(tuple(value.shape), expected, sizes):
         raise GnnmatError(
             f"Field '{name}': expected {expected.shape}, got {tuple(value.shape)}.",
             why=f"There are {sizes.get('atom', 0)} atoms and {sizes.get('edge', 0)} edges.",
@@ -216,12 +226,20 @@ def _check_field(name: str, value: Tensor, sizes: dict[Level, int]) -> None:
         raise GnnmatError(f"Field '{name}' holds NaN or infinity.")
 
 
+def _fits(shape: tuple[int, ...], expected: Field, sizes: dict[Level, int]) -> bool:
+    """Whether a shape is the one that is written down, with the sizes of this sample."""
+    named = {"atoms": sizes.get("atom"), "edges": sizes.get("edge")}
+    axes = [axis.strip() for axis in expected.shape.strip("()").split(",") if axis.strip()]
+    if axes[-1] == "*S":  # one spatial axis or more, of any size
+        axes = axes[:-1] + ["S"] * max(len(shape) - len(axes) + 1, 1)
+    if len(shape) != len(axes):
+        return False
+    wanted = [int(axis) if axis.isdigit() else named.get(axis) for axis in axes]
+    return all(size in (None, found) for size, found in zip(wanted, shape, strict=True))
+
+
 def _check_edges(sample: Sample) -> None:
     edge_index = sample["edge_index"]
-    if edge_index.shape[0] != 2:
-        raise GnnmatError(
-            f"Field 'edge_index': expected (2, edges), got {tuple(edge_index.shape)}."
-        )
     if edge_index.numel() == 0:
         return
     atoms = int(sample["z"].shape[0])

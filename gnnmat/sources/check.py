@@ -106,7 +106,7 @@ def _candidates(
     if atoms < DIRECT_BELOW or skewed:
         first, second = np.triu_indices(atoms, k=0 if skewed else 1)
         return first, second
-    from scipy.spatial import cKDTree  # type: ignore[import-untyped]
+    from scipy.spatial import cKDTree
 
     # Heights as box sides turn the cell into a rectangular torus in which no pair is farther
     # apart, along any side, than it is in space. `% 1` as a tiny negative number wraps to 1.0.

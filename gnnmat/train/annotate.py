@@ -20,7 +20,9 @@ def annotated_yaml(config: RunConfig) -> str:
 
 def _lines(part: BaseModel, depth: int) -> list[str]:
     lines = []
-    for name, field in type(part).model_fields.items():
+    fields = type(part).model_fields
+    for name in sorted(fields, key=lambda one: one != "kind"):
+        field = fields[name]
         value = getattr(part, name)
         indent = "  " * depth
         if isinstance(value, BaseModel):
