@@ -34,8 +34,10 @@ class _PlainErrors(TyperGroup):
                 raise
             _print_error(error)
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            print("\nInterrupted.", file=sys.stderr)
+        except KeyboardInterrupt as interrupt:
+            if ctx.meta["debug"]:
+                raise
+            print(f"\nInterrupted. {interrupt}".rstrip(), file=sys.stderr)
             raise typer.Exit(130) from None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gnnmat.workflows.training import Run
+    from gnnmat.workflows.run_folder import Run
 
 
 def crossval_command(

@@ -40,7 +40,7 @@ def evaluate_command(
     from gnnmat.sources.files import FilesSource
     from gnnmat.sources.table import TableSource
     from gnnmat.workflows.evaluating import evaluate_run
-    from gnnmat.workflows.training import open_run
+    from gnnmat.workflows.run_folder import open_run
 
     from .show import consoles, print_refused, print_scores
 
@@ -55,7 +55,8 @@ def evaluate_command(
     if table is not None:
         source = TableSource(path=table)
     else:
-        source = FilesSource(structures=tuple(structures or ()), targets=str(targets))
+        values = None if targets is None else str(targets)
+        source = FilesSource(structures=tuple(structures or ()), targets=values)
     found = evaluate_run(run, source.open(), quiet=quiet)
     print_refused(out, found.predictions["id"].nunique(), len(found.refused), "the table below")
     for one in found.refused[:20]:

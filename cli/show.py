@@ -73,4 +73,4 @@ def _number(value: Any) -> str:
 def print_refused(console: Console, read: int, refused: int, where: object) -> None:
     """``9,988 read, 12 refused``, and where the reasons stand."""
     line = f"{read:,} read, {refused:,} refused"
-    console.print(line + (f" (reasons in {where})" if refused else ""))
+    console.print(line + (f" (reasons in {where})" if refused else ""), soft_wrap=True)

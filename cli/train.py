@@ -73,18 +73,24 @@ def train_command(
     """
     from gnnmat.errors import GnnmatError
     from gnnmat.train.config import load_config
-    from gnnmat.workflows.training import free_folder, resume_training, train
+    from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
+    from gnnmat.workflows.training import resume_training, train
 
     from .show import consoles, print_refused, print_scores
 
     out, err = consoles()
     progress = None if quiet else err
     if resume is not None:
-        if recipe or structures or targets or target or settings or output:
+        given = (recipe, structures, targets, target, task, epochs, settings, output, overwrite)
+        if any(given):
             raise GnnmatError(
                 "--resume goes on with the run as it was begun and takes no other option.",
                 fix=f"gnnmat train --resume {resume}",
             )
+        if is_finished(resume):
+            out.print(f"{resume} was finished before; nothing was trained.", soft_wrap=True)
+        elif is_run(resume) and not has_checkpoint(resume):
+            out.print("No epoch was finished before; training begins from the start.")
         run = resume_training(resume, console=progress)
     else:
         overrides = _overrides(structures, targets, target, task, epochs) + (settings or [])

@@ -16,7 +16,8 @@ from gnnmat.workflows.cross_validation import CrossValidation
 from gnnmat.workflows.cross_validation import cross_validate as _cross_validate
 from gnnmat.workflows.evaluating import Evaluated
 from gnnmat.workflows.evaluating import evaluate_run as _evaluate_run
-from gnnmat.workflows.training import Run, free_folder, resume_training, train
+from gnnmat.workflows.run_folder import Run, free_folder
+from gnnmat.workflows.training import resume_training, train
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +95,8 @@ def resume(
     progress: bool = False,
 ) -> Run:
     """The interrupted run in a folder, taken up after its last finished epoch and finished.
+
+    A run that came to its end is opened and left as it is.
 
     Args:
         run: the run folder.

@@ -183,16 +183,14 @@ def check_sample(sample: Sample, fields: Iterable[str] = ()) -> None:
         GnnmatError: naming the field, the expected and the found.
     """
     present = set(sample.keys())
+    has = f"It has: {', '.join(sorted(present))}."
     for name in fields:
         if name not in present:
-            raise GnnmatError(
-                f"The sample has no field '{name}'.", why=f"It has: {', '.join(sorted(present))}."
-            )
+            raise GnnmatError(f"The sample has no field '{name}'.", why=has)
     for name in sorted(present - {"num_nodes", *FIELDS}):
         raise GnnmatError(f"Unknown sample field '{name}'.", fix=did_you_mean(name, FIELDS))
     if ("image" in present) == ("z" in present):
-        which = "both" if "z" in present else "neither"
-        raise GnnmatError("A sample is either a graph or an image.", why=f"This is {which}.")
+        raise GnnmatError("A sample is either a graph or an image.", why=has)
     sizes = _sizes(sample)
     for name in FIELDS:
         if name in present:
@@ -202,12 +200,13 @@ def check_sample(sample: Sample, fields: Iterable[str] = ()) -> None:
 
 
 def _sizes(sample: Sample) -> dict[Level, int]:
-    """Number of atoms and edges, as far as fields that are tensors tell."""
+    """Rows of each level."""
     sizes: dict[Level, int] = {"sample": 1}
-    for level, name in (("atom", "z"), ("edge", "edge_index")):
-        value = sample[name] if name in sample else None
+    named: dict[Level, str] = {"atom": "z", "edge": "edge_index"}
+    for level, name in named.items():
+        value = sample.get(name, None)
         if isinstance(value, Tensor) and value.dim() > 0:
-            sizes[level] = int(value.shape[-1])  # type: ignore[index]
+            sizes[level] = int(value.shape[-1])
     return sizes
 
 
@@ -234,7 +233,7 @@ def _fits(shape: tuple[int, ...], expected: Field, sizes: dict[Level, int]) -> b
         axes = axes[:-1] + ["S"] * max(len(shape) - len(axes) + 1, 1)
     if len(shape) != len(axes):
         return False
-    wanted = [int(axis) if axis.isdigit() else named.get(axis) for axis in axes]
+    wanted = (int(axis) if axis.isdigit() else named.get(axis) for axis in axes)
     return all(size in (None, found) for size, found in zip(wanted, shape, strict=True))
 
 

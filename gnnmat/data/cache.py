@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -17,10 +17,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnmat.data.store import DISK, FORMAT, META, Store, checksum, is_sound, pack
+from gnnmat.data.store import DISK, FORMAT, Store, checksum, is_sound, pack, write_meta
 from gnnmat.engine import Failure, iter_items
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import Input
+from gnnmat.sample import check_sample
 from gnnmat.sources.records import Records, Refusal
 
 REFUSED = "refused.json"
@@ -80,6 +81,7 @@ def open_store(
         raise GnnmatError(
             "Not one structure could be used.", why=f"{len(refused)} were refused.{first}"
         )
+    check_sample(store.sample(0), input.fields)
     return store, refused
 
 
@@ -88,7 +90,10 @@ def _make(raw: Any, records_read: Any, input: Input) -> dict[str, NDArray[Any]]:
 
 
 def _build(home: Path, records: Records, input: Input, workers: int | None, quiet: bool) -> None:
-    beside = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    # The lock is ours, so what is already there was left by a builder that was killed.
+    beside = home.with_name(f".{home.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
     try:
         work = partial(_make, records_read=records.read, input=input)
         results = iter_items(
@@ -127,11 +132,18 @@ def _write(folder: Path, results: Iterator[Any], fields: list[str]) -> None:
             counts["edge"].append(len(result["source"]) if "source" in result else 0)
     for level, numbers in counts.items():
         start = np.concatenate([[0], np.cumsum(numbers)]).astype(np.int64)
-        np.save(folder / f"{level}_start.npy", start)
-    np.save(folder / "kept.npy", np.asarray(kept, dtype=np.int64))
+        _save(folder / f"{level}_start.npy", start)
+    _save(folder / "kept.npy", np.asarray(kept, dtype=np.int64))
     (folder / REFUSED).write_text(json.dumps(refused))
     sizes = {"sample": len(kept), "atom": sum(counts["atom"]), "edge": sum(counts["edge"])}
     _write_meta(folder, fields, shapes, sizes)
+
+
+def _save(path: Path, array: NDArray[Any]) -> None:
+    # Not straight into the file: on a full disk numpy then raises an error that does not say so.
+    content = io.BytesIO()
+    np.save(content, array)
+    path.write_bytes(content.getvalue())
 
 
 def _unlike(result: dict[str, NDArray[Any]], shapes: dict[str, tuple[int, ...]]) -> str:
@@ -164,7 +176,7 @@ def _write_meta(
         "arrays": arrays,
         "files": files,
     }
-    (folder / META).write_text(json.dumps(meta))
+    write_meta(folder, meta)
 
 
 @contextmanager
@@ -172,13 +184,13 @@ def _plain_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise GnnmatError(
                 f"The disk is full: graphs could not be written to {folder}.",
                 fix="Free some space, or set GNNMAT_CACHE to a folder on another disk.",
             ) from error
         raise GnnmatError(
             f"Graphs cannot be written to {folder}.",
-            why=str(error),
+            why=str(error.strerror or error),
             fix="Set GNNMAT_CACHE to a folder you may write to.",
         ) from error

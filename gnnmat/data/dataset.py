@@ -46,6 +46,7 @@ class SampleDataset(Dataset[Sample]):
         return len(self.store)
 
     def __getitem__(self, row: int) -> Sample:
+        row = range(len(self))[row]  # counts from the end if negative, IndexError beyond
         sample = self.store.sample(row)
         if self.labels.sample is not None:
             sample.y_sample = self.labels.sample[row : row + 1]
@@ -63,6 +64,10 @@ class SampleDataset(Dataset[Sample]):
             places = self.store.rows_of(np.asarray(rows, dtype=np.int64), "atom")
             batch.y_atom = self.labels.atom[torch.from_numpy(places)]
         return batch
+
+    def without_names(self) -> SampleDataset:
+        """Samples and labels alone: all that a loader process needs, and little to send it."""
+        return SampleDataset(self.store, self.labels, [], pd.DataFrame())
 
     @property
     def is_crystal(self) -> bool:
@@ -93,7 +98,9 @@ class SampleDataset(Dataset[Sample]):
             return DataSpec(
                 self.store.fields, self.labels.spec, channels=channels, image_shape=tuple(shape)
             )
-        z = self.store.array("z")[self.store.rows_of(rows, "atom")]
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[rows] = True
+        z = self.store.array("z")[np.repeat(chosen, self.store.atoms)]
         edges, atoms = self.store.edges[rows].sum(), self.store.atoms[rows].sum()
         return DataSpec(
             fields=self.store.fields,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from multiprocessing.context import BaseContext
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from gnnmat.data.dataset import SampleDataset
+from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch
 
 
@@ -31,6 +35,9 @@ class EpochBatches(Sampler[list[int]]):
         shuffle: keep the order of ``rows`` if False.
         rank: this process.
         ranks: number of processes.
+
+    Raises:
+        GnnmatError: there are fewer rows than processes, in all or in a batch.
     """
 
     def __init__(
@@ -43,6 +50,13 @@ class EpochBatches(Sampler[list[int]]):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
+        for count, what in ((batch_size, "rows a batch"), (len(rows), "rows")):
+            if 0 < count < ranks:
+                raise GnnmatError(
+                    f"{count} {what} cannot be shared by {ranks} processes.",
+                    why="Every process needs a row at every step.",
+                    fix="Use fewer devices (trainer.devices), or a larger trainer.batch_size.",
+                )
         self.rows = np.asarray(rows, dtype=np.int64)
         self.batch_size = batch_size
         self.seed = seed
@@ -127,16 +141,30 @@ class DataModule(LightningDataModule):
         batches = EpochBatches(
             rows, self.batch_size, seed=self.seed, shuffle=shuffle, rank=rank, ranks=ranks
         )
+        if self.trainer:
+            # Lightning names the epoch only after loader processes have begun to read ahead,
+            # which after resuming is too late.
+            batches.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return loader(self.dataset, batches, workers=self.workers)
 
 
 def loader(dataset: SampleDataset, batches: EpochBatches, *, workers: int = 0) -> DataLoader[Batch]:
     """A loader whose batches are joined by the data set itself, without a Python loop."""
     return DataLoader(
-        dataset,
+        dataset.without_names() if workers else dataset,
         batch_sampler=batches,
         collate_fn=_whole_batch,
         num_workers=workers,
+        # Else every pass draws a number from the generator that dropout draws from, and the first
+        # pass after resuming draws it at another moment.
+        generator=torch.Generator(),
         persistent_workers=workers > 0,
-        multiprocessing_context="forkserver" if workers else None,
+        multiprocessing_context=_shared_libraries() if workers else None,
     )
+
+
+def _shared_libraries() -> BaseContext:
+    """Where loader processes come from: a server that loads the libraries once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context

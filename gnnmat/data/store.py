@@ -37,6 +37,10 @@ DISK: dict[str, tuple[str, str]] = {
     "image": ("<f4", "sample"),
 }
 
+# Files up to this size are compared by checksum at every opening, which costs about a
+# millisecond; among them is everything that says where a sample begins.
+ALWAYS_CHECKED = 2**20  # bytes
+
 # Pages of the map count as memory of the process although the system can drop them at any
 # time; stores larger than this are handed back after every batch.
 RESIDENT = 32 * 2**20  # bytes
@@ -60,7 +64,11 @@ def _cast(name: str, array: NDArray[Any]) -> NDArray[Any]:
     if kind.kind in "iu" and array.size:
         limits = np.iinfo(kind)
         if array.min() < limits.min or array.max() > limits.max:
-            raise GnnmatError(f"Field '{name}' holds {array.max()}, more than the store can hold.")
+            worst = max(array.min(), array.max(), key=abs)
+            raise GnnmatError(
+                f"Field '{name}' holds {worst:.0f}, outside the {limits.min} to {limits.max} that "
+                "the store can hold."
+            )
     return np.ascontiguousarray(array, dtype=kind)
 
 
@@ -73,7 +81,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self.meta: dict[str, Any] = json.loads((self.folder / META).read_text())
+        self.meta: dict[str, Any] = read_meta(self.folder)
         self.size: int = self.meta["samples"]
         self.fields: tuple[str, ...] = tuple(self.meta["fields"])
         self.bytes = sum(entry["bytes"] for entry in self.meta["files"].values())
@@ -197,22 +205,46 @@ def checksum(path: Path) -> int:
     return crc
 
 
-def is_sound(folder: Path) -> bool:
-    """Whether the store is complete and undamaged.
+def write_meta(folder: Path, meta: dict[str, Any]) -> None:
+    """Write what a store says of itself, under a checksum of its own."""
+    text = json.dumps(meta)
+    (folder / META).write_text(f"{zlib.crc32(text.encode())}\n{text}\n")
 
-    Sizes are always compared. Contents are compared by checksum when a file was touched after
-    the store was built, so that opening an untouched store costs no reading.
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """What `write_meta` wrote.
+
+    Raises:
+        OSError, ValueError: it is not there, or not as it was written.
+    """
+    crc, text = (folder / META).read_text().splitlines()
+    if zlib.crc32(text.encode()) != int(crc):
+        raise ValueError(f"{folder / META} is damaged")
+    meta: dict[str, Any] = json.loads(text)
+    return meta
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether the store is complete and, as far as is looked, undamaged.
+
+    Always noticed: a missing file, another length, any change of `META` or of a file up to
+    1 MiB. A change inside a larger file is noticed when the file's time changed with it, as it
+    does for everything written through the file system. Not noticed: a larger file whose
+    bytes change behind its back (a failing disk), or whose time was set back; reading all of it
+    at every opening would be the price.
     """
     try:
-        meta = json.loads((folder / META).read_text())
+        meta = read_meta(folder)
         if meta["format"] != FORMAT:
             return False
-        for name, entry in meta["files"].items():
-            stat = (folder / name).stat()
-            if stat.st_size != entry["bytes"]:
-                return False
-            if stat.st_mtime_ns != entry["mtime"] and checksum(folder / name) != entry["crc"]:
-                return False
-    except (OSError, ValueError, KeyError, TypeError):
+        return all(_is_as_written(folder / name, entry) for name, entry in meta["files"].items())
+    except (OSError, ValueError):
         return False
-    return True
+
+
+def _is_as_written(path: Path, entry: dict[str, int]) -> bool:
+    stat = path.stat()
+    if stat.st_size != entry["bytes"]:
+        return False
+    untouched = stat.st_mtime_ns == entry["mtime"] and stat.st_size > ALWAYS_CHECKED
+    return untouched or checksum(path) == entry["crc"]

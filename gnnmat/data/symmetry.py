@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -73,10 +74,10 @@ def _describe_row(folder: Path, row: int) -> Symmetry:
 def _read(dataset: SampleDataset) -> dict[int, Symmetry]:
     path = dataset.store.folder / FILE
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError):
-        return {}
-    columns = (table["row"], table["space_group"], table["crystal_system"], table["prototype"])
+        table = pd.read_parquet(path, page_checksum_verification=True)
+        columns = [table[name] for name in ("row", *(one.name for one in fields(Symmetry)))]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # not there, or damaged: it is worked out again
     return {
         int(row): Symmetry(int(group), str(system), str(prototype))
         for row, group, system, prototype in zip(*columns, strict=True)
@@ -93,7 +94,7 @@ def _write(dataset: SampleDataset, known: dict[int, Symmetry]) -> None:
         }
     )
     buffer = io.BytesIO()
-    table.to_parquet(buffer)
+    table.to_parquet(buffer, write_page_checksum=True)
     try:
         write_atomically(dataset.store.folder / FILE, buffer.getvalue())
     except OSError:

@@ -17,6 +17,8 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sample import Level, Target, TargetSpec
 from gnnmat.sources.records import Records
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -106,7 +108,9 @@ def _flatten(
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, str):
+        return not value.strip()
+    return np.ndim(value) == 0 and bool(pd.isna(value))
 
 
 def _numbers(
@@ -114,22 +118,31 @@ def _numbers(
 ) -> NDArray[np.float32]:
     column = np.full(len(values), np.nan, dtype=np.float64)
     for place, value in enumerate(values):
-        if _is_missing(value) or value == "":
+        if _is_missing(value):
             continue
         where = f" ('{records.ids[int(kept[place])]}')" if kept is not None else ""
         try:
             column[place] = float(value)
         except (TypeError, ValueError):
             raise GnnmatError(
-                f"Column '{name}' holds the text {value!r}{where}, expected a number.",
+                f"Column '{name}' holds {_kind(value)} {value!r}{where}, expected a number.",
                 fix="Mend the table, leave the cell empty, or learn classes with task.kind="
                 "classification.",
             ) from None
         if math.isinf(column[place]):
             raise GnnmatError(f"Column '{name}' holds an infinite value{where}.")
+        if abs(column[place]) > LARGEST:
+            raise GnnmatError(
+                f"Column '{name}' holds {column[place]:.3g}{where}: too large to learn.",
+                fix="Use another unit, or learn the logarithm.",
+            )
     if np.isnan(column).all():
         raise GnnmatError(f"Column '{name}' holds no number at all.")
     return column.astype(np.float32)
+
+
+def _kind(value: Any) -> str:
+    return "the text" if isinstance(value, str) else f"the {type(value).__name__}"
 
 
 def class_name(value: Any) -> str:
@@ -140,7 +153,7 @@ def class_name(value: Any) -> str:
 
 
 def _classes(name: str, values: Sequence[Any]) -> tuple[str, ...]:
-    found = {class_name(value) for value in values if not _is_missing(value) and value != ""}
+    found = {class_name(value) for value in values if not _is_missing(value)}
     if len(found) < 2:
         raise GnnmatError(
             f"Column '{name}' holds {len(found)} class, at least two are needed.",
@@ -151,10 +164,16 @@ def _classes(name: str, values: Sequence[Any]) -> tuple[str, ...]:
             f"Column '{name}' holds {len(found)} different values: too many classes.",
             fix="Use task.kind=regression for numbers.",
         )
+    return tuple(sorted(found, key=_class_order))
+
+
+def _class_order(label: str) -> tuple[bool, float, str]:
+    """Numbers by size, then names; never by chance, so that every process counts alike."""
     try:
-        return tuple(sorted(found, key=float))
+        number = float(label)
     except ValueError:
-        return tuple(sorted(found))
+        return True, 0.0, label
+    return (False, number, label) if math.isfinite(number) else (True, 0.0, label)
 
 
 def _class_indices(
@@ -163,7 +182,7 @@ def _class_indices(
     index: Mapping[str, int] = {label: place for place, label in enumerate(classes)}
     column = np.full(len(values), np.nan, dtype=np.float32)
     for place, value in enumerate(values):
-        if _is_missing(value) or value == "":
+        if _is_missing(value):
             continue
         label = class_name(value)
         if label not in index:

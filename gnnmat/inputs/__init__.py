@@ -11,3 +11,5 @@ from gnnmat.inputs.image import Image
 
 Input = Annotated[CrystalGraph | Image, Field(discriminator="kind")]
 """Every input; a new one is a file and a name here."""
+
+__all__ = ["CrystalGraph", "Image", "Input"]

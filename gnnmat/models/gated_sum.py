@@ -113,7 +113,7 @@ class _BlockedTraining(torch.autograd.Function):
     """Batch-normalised gated sum with its gradient, block by block; once differentiable."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         p: Tensor,
         q: Tensor,
@@ -158,7 +158,7 @@ class _BlockedTraining(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         z, gate_core, u, weight, gamma, inverse, source, centre = ctx.saved_tensors
         edges, width = len(z), z.shape[1] // 2
         grad = grad.contiguous()

@@ -188,5 +188,13 @@ def _flat_lists(
         pa.types.is_floating(array.type) or pa.types.is_integer(array.type)
     ):
         raise GnnmatError(f"'{path}': column '{name}' is {column.type}, expected lists of numbers.")
-    # A missing number inside a list becomes NaN, which the checks of a crystal refuse.
-    return array.to_numpy(zero_copy_only=False), offsets
+    # A missing number inside a list becomes NaN, which the checks of a crystal refuse. A copy, so
+    # that the table's memory can go back to the system.
+    return array.to_numpy(zero_copy_only=False).copy(), offsets
+
+
+def release_table() -> None:
+    """Give the memory of tables that are gone back to the system; Arrow would keep it."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()

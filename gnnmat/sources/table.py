@@ -14,7 +14,7 @@ from gnnmat.sources.columns import check_ids, check_units, numbers_or_text, read
 from gnnmat.sources.paths import existing_file
 from gnnmat.sources.read import read_crystal
 from gnnmat.sources.records import Records, Refusal
-from gnnmat.sources.rows import read_table, structure_columns, structure_rows
+from gnnmat.sources.rows import read_table, release_table, structure_columns, structure_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +85,8 @@ class TableSource(BaseModel):
             values = _joined(values, labels, ids)
         if chosen is not None:
             values = _joined(values, chosen, ids)
+        del table
+        release_table()
         return Records(
             ids=ids,
             raws=rows,

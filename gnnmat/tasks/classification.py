@@ -88,7 +88,9 @@ class ClassificationTask(Task):
         return [(part, wanted[:, i], mask[:, i]) for i, part in enumerate(parts)]
 
     def loss(self, prediction: Tensor, batch: Batch) -> Loss:
-        total, count = prediction.sum() * 0.0, prediction.new_zeros(())
+        # Half precision counts to 2,048 at most, and its sums overflow.
+        total = (prediction * 0.0).float().sum()
+        count = torch.zeros((), device=prediction.device)
         weights = self.weight.split(self.sizes)
         members = prediction[..., 0, 0].numel() if prediction.dim() > 2 else 1
         for (logits, label, mask), weight in zip(

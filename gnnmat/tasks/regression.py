@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from gnnmat.errors import GnnmatError
-from gnnmat.sample import Batch, DataSpec, Features
+from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
 from gnnmat.tasks.task import Loss, Mean, Task, choose_targets, masked_sum
 
@@ -26,8 +26,11 @@ class Regression(BaseModel):
     loss: Literal["mse", "mae", "huber"] = Field(
         "mse", description="Loss on standardised targets: 'mse', 'mae' or 'huber'."
     )
-    scale: Literal["standard", "none"] = Field(
-        "standard", description="'standard' divides by the training labels' deviation, or 'none'."
+    scale: Literal["standard", "log", "none"] = Field(
+        "standard",
+        description="'standard' subtracts the training labels' mean and divides by their "
+        "deviation; 'log' does so with their logarithm, for positive targets such as moduli; "
+        "or 'none'.",
     )
     head: Head = Field(Head(), description="The last layers.")
 
@@ -66,29 +69,47 @@ class RegressionTask(Task):
     def prepare(self, labels: Tensor) -> None:
         """Mean and deviation of the training labels; a constant target is refused."""
         for column, target in enumerate(self.targets):
-            known = labels[:, column][~labels[:, column].isnan()].double()
+            values = labels[:, column][~labels[:, column].isnan()].double()
+            known = self._logarithm(values, target) if self.config.scale == "log" else values
             if not len(known):
                 raise GnnmatError(f"Target '{target.name}' has no label in the training rows.")
             spread = known.std(unbiased=False)
             if len(known) > 1 and spread <= 1e-9 * known.abs().max():
                 raise GnnmatError(
-                    f"Target '{target.name}' is {known[0]:g} in every training row.",
+                    f"Target '{target.name}' is {values[0]:g} in every training row.",
                     why="There is nothing to learn from a constant.",
                 )
-            if self.config.scale == "standard":
+            if self.config.scale != "none":
                 self.shift[column] = known.mean()
                 self.factor[column] = spread if len(known) > 1 else 1.0
+
+    def _logarithm(self, known: Tensor, target: Target) -> Tensor:
+        if bool((known <= 0).any()):
+            raise GnnmatError(
+                f"Target '{target.name}' is {float(known.min()):g} in a training row.",
+                why="Only positive values have a logarithm.",
+                fix="task.scale=standard",
+            )
+        return known.log()
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         return self.head(self.features(features))
 
     def decode(self, prediction: Tensor) -> Tensor:
-        return prediction.float() * self.factor + self.shift
+        unscaled = prediction.to(self.factor.dtype) * self.factor + self.shift
+        return unscaled.exp() if self.config.scale == "log" else unscaled
+
+    def encode(self, labels: Tensor) -> Tensor:
+        """(rows, d) labels as the network should predict them, NaN where there is none."""
+        if self.config.scale == "log":
+            # A value without a logarithm, met in validation, counts as 1e-12.
+            labels = labels.clamp(min=1e-12).log()
+        return (labels - self.shift) / self.factor
 
     def loss(self, prediction: Tensor, batch: Batch) -> Loss:
-        labels = self.labels(batch)
-        mask = ~labels.isnan()
-        wanted = (torch.where(mask, labels, self.shift) - self.shift) / self.factor
+        wanted = self.encode(self.labels(batch))
+        mask = ~wanted.isnan()
+        wanted = torch.where(mask, wanted, 0.0)
         prediction = prediction.to(wanted.dtype)
         wanted, mask = wanted.expand_as(prediction), mask.expand_as(prediction)
         each = _LOSSES[self.config.loss](prediction, wanted, reduction="none")
@@ -101,9 +122,10 @@ class RegressionTask(Task):
 
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
         labels = self.labels(batch)
-        error = (self.decode(prediction) - labels).abs()
         mask = ~labels.isnan()
-        metrics["score"].update(*masked_sum(error / self.factor, mask))
+        scaled = (prediction.to(self.factor.dtype) - self.encode(labels)).abs()
+        metrics["score"].update(*masked_sum(scaled, mask))
+        error = (self.decode(prediction) - labels).abs()
         for column, target in enumerate(self.targets):
             metrics[f"mae_{target.name}"].update(*masked_sum(error[..., column], mask[..., column]))
 

@@ -109,7 +109,11 @@ class Mean(Metric):
 
 
 def masked_sum(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The sum of the values at which the mask is set, and how many there are."""
+    """The sum of the values at which the mask is set, and how many there are.
+
+    The mask may lack leading axes of the values: members of an ensemble share their labels.
+    """
+    mask = mask.expand_as(values)
     return torch.where(mask, values, 0).sum(), mask.sum()
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,6 +21,8 @@ from rich.progress import (
 )
 from torch import Tensor
 
+from gnnmat.atomic import write_atomically
+
 
 def averaged_weights(decay: float) -> WeightAveraging:
     """Exponentially averaged weights, which validation sees and the run keeps.
@@ -31,15 +32,21 @@ def averaged_weights(decay: float) -> WeightAveraging:
             that the initial weights are forgotten.
     """
 
-    def average(old: Tensor, new: Tensor, steps: Tensor | int) -> Tensor:
-        kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
-        return old.lerp(new.to(old.dtype), 1 - kept) if old.is_floating_point() else new
-
-    return WeightAveraging(avg_fn=average)
+    return WeightAveraging(avg_fn=partial(_average, decay=decay))
 
 
-class History(Callback):
-    """``history.csv``: one row an epoch, rewritten whole so that it is never half a row."""
+def _average(old: Tensor, new: Tensor, steps: Tensor | int, decay: float) -> Tensor:
+    # At the top of the file, so that it can be sent to spawned processes.
+    kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
+    return old.lerp(new.to(old.dtype), 1 - kept) if old.is_floating_point() else new
+
+
+class History(Checkpoint):
+    """``history.csv``: one row an epoch, rewritten whole so that it is never half a row.
+
+    A `Checkpoint` by name, because Lightning calls those after the module has logged the loss of
+    the epoch and has refused one that is no number; all other callbacks come before.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "history.csv"
@@ -48,16 +55,14 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the row of this epoch."""
-        values = {name: float(value) for name, value in trainer.logged_metrics.items()}
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         row = {"epoch": float(trainer.current_epoch + 1), **values}
         row["seconds"] = round(time.monotonic() - self.began, 3)
         self.rows.append(row)
         if trainer.is_global_zero:
-            beside = self.path.with_suffix(".tmp")
             table = pd.DataFrame(self.rows)
             table["epoch"] = table["epoch"].astype(int)
-            table.to_csv(beside, index=False)
-            os.replace(beside, self.path)
+            write_atomically(self.path, table.to_csv(index=False))
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far travel with the checkpoint."""
@@ -71,12 +76,11 @@ class History(Callback):
 
 
 class ProgressLine(Callback):
-    """One bar over the whole training, with the scores of the last epoch and the best."""
+    """One bar over the whole training, with the scores of the last epoch."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress: Progress | None = None
-        self.best = math.inf
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
@@ -107,10 +111,12 @@ class ProgressLine(Callback):
                 self.bar, completed=trainer.global_step, epoch=trainer.current_epoch + 1
             )
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the scores."""
-        values = {name: float(value) for name, value in trainer.logged_metrics.items()}
-        self.best = min(self.best, values.get("val_score", math.inf))
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the scores of the epoch before; its loss is known only now."""
+        self._show(trainer)
+
+    def _show(self, trainer: Trainer) -> None:
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self.progress:
             shown = [f"loss {values['train_loss']:.3g}"] if "train_loss" in values else []
             shown += [
@@ -122,6 +128,7 @@ class ProgressLine(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the bar as it stands."""
+        self._show(trainer)
         self._stop()
 
     def on_exception(

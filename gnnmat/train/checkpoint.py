@@ -55,10 +55,9 @@ def save_trained(
     task: Task,
     spec: DataSpec,
     *,
-    fingerprints: dict[str, str],
     own_model: bool = False,
 ) -> None:
-    """Write weights, state, spec and environment; ``config.yaml`` is there since the start."""
+    """Write weights, state and spec; the rest is there since the start."""
     weights: dict[str, torch.Tensor] = {}
     state: dict[str, torch.Tensor] = {}
     for prefix, module in (("encoder", encoder), ("task", task)):
@@ -71,8 +70,32 @@ def save_trained(
     write_atomically(folder / WEIGHTS, save_tensors(weights))
     write_atomically(folder / STATE, save_tensors(state))
     write_atomically(folder / SPEC, json.dumps({"model": model, **spec.to_dict()}, indent=1))
+
+
+def write_environment(folder: Path, fingerprints: dict[str, str]) -> None:
+    """Write what a result depends on besides the config: packages, machine, data."""
     environment = {"packages": package_versions(), **machine(), "fingerprints": fingerprints}
     write_atomically(folder / ENVIRONMENT, json.dumps(environment, indent=1))
+
+
+def check_fingerprints(folder: Path, fingerprints: dict[str, str]) -> None:
+    """Refuse to go on with other data than a run was begun with.
+
+    Raises:
+        GnnmatError: structures or values differ.
+    """
+    try:
+        known = json.loads((folder / ENVIRONMENT).read_text())["fingerprints"]
+    except (OSError, ValueError, KeyError):
+        return  # interrupted before it was written: no epoch depends on it
+    changed = [name for name, digest in fingerprints.items() if known.get(name) != digest]
+    if changed:
+        raise GnnmatError(
+            f"The {' and the '.join(changed)} are not those that {folder} was begun with.",
+            why="Going on would mix two data sets.",
+            fix="Restore the files. If the data were given in Python, go on there: "
+            "gnnmat.resume(run, structures=..., targets=...).",
+        )
 
 
 def build(config: RunConfig, spec: DataSpec, model: Encoder | None = None) -> tuple[Encoder, Task]:
@@ -108,14 +131,12 @@ def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
                 else "Give the folder that gnnmat train wrote.",
             )
     config = load_run_config(folder)
-    plain = _read_spec(folder)
-    own = plain.pop("model")
+    own, spec = _read_spec(folder)
     if own and model is None:
         raise GnnmatError(
             f"{folder} was trained with an encoder of your own, {own}.",
             fix=f"gnnmat.load({str(folder)!r}, model={own}(...))",
         )
-    spec = DataSpec.from_dict(plain)
     encoder, task = build(config, spec, model)
     state = _read_tensors(folder / WEIGHTS) | _read_tensors(folder / STATE)
     _restore(encoder, "encoder", state, folder)
@@ -134,12 +155,15 @@ def load_run_config(folder: Path) -> RunConfig:
         raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
 
 
-def _read_spec(folder: Path) -> dict[str, Any]:
+def _read_spec(folder: Path) -> tuple[str, DataSpec]:
+    """The class name of an encoder of the user's own, or empty, and what the data were."""
     try:
         plain: dict[str, Any] = json.loads((folder / SPEC).read_text())
-    except ValueError as error:
-        raise GnnmatError(f"{folder / SPEC} is damaged.", why=str(error)) from error
-    return plain
+        return plain.pop("model"), DataSpec.from_dict(plain)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GnnmatError(
+            f"{folder / SPEC} is damaged.", why=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
 
 from gnnmat.data.loading import DataModule
 from gnnmat.errors import GnnmatError
 from gnnmat.train.callbacks import History, ProgressLine, averaged_weights
+from gnnmat.train.checkpointing import (
+    BEST,
+    CHECKPOINTS,
+    LAST,
+    AtomicCheckpoints,
+    PatientStop,
+    kept_epochs,
+    kept_weights,
+)
 from gnnmat.train.config import RunConfig, TrainerConfig
 from gnnmat.train.hall import Hall
 
-CHECKPOINTS = "checkpoints"
-LAST = "last.ckpt"
-BEST = "best.ckpt"
+__all__ = ["BEST", "CHECKPOINTS", "LAST", "fit", "plain_errors", "start_seed"]
 
 
 def fit(
@@ -36,7 +43,7 @@ def fit(
     resume: bool = False,
     console: Console | None = None,
 ) -> Trainer:
-    """The finished trainer; ``hall`` then carries the best weights.
+    """The finished trainer; ``hall`` then carries the weights of the best epoch, in float32.
 
     Args:
         hall: encoder and task, initialised.
@@ -49,16 +56,17 @@ def fit(
     Raises:
         GnnmatError: the loss is no number, memory or disk ran out; the last good checkpoint
             is left as it was.
+        KeyboardInterrupt: Ctrl-C; says how to go on.
     """
     options = config.trainer
-    checkpoints = folder / CHECKPOINTS
-    last = checkpoints / LAST
+    last = folder / CHECKPOINTS / LAST
+    best = folder / CHECKPOINTS / BEST
     keep_best = len(data.val_rows) > 0
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.compile:
         hall.encoder.compile(dynamic=True)
-    with _quiet(), _plain_errors(folder):
+    with _quiet(), plain_errors(folder):
         trainer = Trainer(
             max_epochs=options.epochs,
             accelerator=options.accelerator,
@@ -67,6 +75,7 @@ def fit(
             precision=options.precision,
             gradient_clip_val=options.clip,
             callbacks=_callbacks(options, folder, keep_best, console),
+            plugins=[AtomicCheckpoints()],
             logger=_loggers(options, config, folder) or False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -76,9 +85,10 @@ def fit(
             default_root_dir=folder,
         )
         from_where = str(last) if resume and last.is_file() else None
-        trainer.fit(hall, datamodule=data, ckpt_path=from_where, weights_only=True)
-    if keep_best and (checkpoints / BEST).is_file():
-        _load_best(hall, checkpoints / BEST)
+        with _plain_interrupt(trainer, folder):
+            trainer.fit(hall, datamodule=data, ckpt_path=from_where, weights_only=True)
+        hall.load_state_dict(kept_weights(best if keep_best else last))
+    hall.float()
     return trainer
 
 
@@ -96,24 +106,11 @@ def _callbacks(
         callbacks.append(averaged_weights(options.ema))
     if options.patience is not None and keep_best:
         callbacks.append(
-            EarlyStopping("val_score", patience=options.patience, check_on_train_epoch_end=True)
+            PatientStop("val_score", patience=options.patience, check_on_train_epoch_end=True)
         )
     if console is not None:
         callbacks.append(ProgressLine(console))
-    # Both are written at the end of an epoch, after the loss was found to be a number.
-    shared: dict[str, Any] = {
-        "dirpath": folder / CHECKPOINTS,
-        "save_on_train_epoch_end": True,
-        "enable_version_counter": False,
-    }
-    callbacks.append(ModelCheckpoint(filename="last", save_top_k=1, **shared))
-    if keep_best:
-        callbacks.append(
-            ModelCheckpoint(
-                filename="best", monitor="val_score", save_top_k=1, save_weights_only=True, **shared
-            )
-        )
-    return callbacks
+    return [*callbacks, *kept_epochs(folder, best=keep_best)]
 
 
 def _loggers(options: TrainerConfig, config: RunConfig, folder: Path) -> list[Logger]:
@@ -146,11 +143,6 @@ def _need(package: str) -> None:
         )
 
 
-def _load_best(hall: Hall, path: Path) -> None:
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    hall.load_state_dict(state)
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the console ours: Lightning's notes on devices, tips and advice stay unsaid."""
@@ -172,30 +164,55 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _plain_errors(folder: Path) -> Iterator[None]:
+def _plain_interrupt(trainer: Trainer, folder: Path) -> Iterator[None]:
+    """Ctrl-C as Python has it; Lightning would end the process with status 1 and no word."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        last = folder / CHECKPOINTS / LAST
+        told = f"Go on with: gnnmat train --resume {folder}" if last.is_file() else ""
+        raise KeyboardInterrupt(told) from None
+
+
+@contextmanager
+def plain_errors(folder: Path) -> Iterator[None]:
+    """What may go wrong on the machine, in words.
+
+    Raises:
+        GnnmatError: memory or disk ran out, or the devices asked for are not there.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise _no_memory(str(error)) from error
+    except MisconfigurationException as error:
+        raise GnnmatError(
+            "Training cannot be set up this way.",
+            why=" ".join(str(error).split()),
+            fix="Change trainer.accelerator, trainer.devices, trainer.strategy or "
+            "trainer.precision.",
+        ) from error
     except RuntimeError as error:
         if "can't allocate memory" in str(error) or "out of memory" in str(error):
             raise _no_memory(str(error)) from error
         raise
-    except MemoryError as error:
-        raise _no_memory(str(error)) from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise GnnmatError(
-                f"The disk is full: {folder} could not be written.",
-                why="The checkpoint of the last finished epoch is intact.",
-                fix=f"Free some space, then: gnnmat train --resume {folder}",
-            ) from error
-        raise
+        if error.errno != errno.ENOSPC:
+            raise
+        kept = (folder / CHECKPOINTS / LAST).is_file()
+        raise GnnmatError(
+            f"The disk is full: {folder} could not be written.",
+            why="The checkpoint of the last finished epoch is intact." if kept else "",
+            fix=f"Free some space, then: gnnmat train --resume {folder}",
+        ) from error
 
 
 def _no_memory(detail: str) -> GnnmatError:
     return GnnmatError(
         "Memory ran out during training.",
         why=detail.splitlines()[0] if detail else "",
-        fix="Lower trainer.batch_size, or input.neighbours; then go on with --resume.",
+        fix="Lower trainer.batch_size or input.neighbours, with a new run folder.",
     )

@@ -47,22 +47,28 @@ class Hall(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Begin every epoch with the same draws, whether it is reached by resuming or not."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + self.global_rank)
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1_009 + self.global_rank)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """In double precision the batch's numbers are double, too."""
+        if self.trainer.precision != "64-true":
+            return batch
+        return batch.apply(lambda value: value.double() if value.is_floating_point() else value)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The mean loss over the labels of all processes together."""
         loss = self.task.loss(self(batch), batch)
-        total, count = loss.total, loss.count
-        value = total.detach()
-        if value.device.type == "cpu" and not math.isfinite(float(value)):
-            self._refuse_loss(float(value))
-        self.train_loss.update(total, count)
+        self.train_loss.update(loss.total, loss.count)
         ranks = self.trainer.world_size
-        if ranks > 1:
-            # Gradients are averaged over processes; labels are what should be averaged over.
-            everyone = torch.as_tensor(self.all_gather(count.detach().float())).sum()
-            return total * ranks / everyone.clamp(min=1)
-        return loss.mean()
+        if ranks == 1:
+            self._check_loss(loss.total)
+            return loss.mean()
+        # Gradients are averaged over processes; labels are what should be averaged over. All
+        # processes see the same sums, so that all of them stop at a loss that is no number.
+        own = torch.stack([loss.total.detach().double(), loss.count.detach().double()])
+        total, count = torch.as_tensor(self.all_gather(own)).view(ranks, 2).sum(0)
+        self._check_loss(total)
+        return loss.total * ranks / count.clamp(min=1).to(loss.total.dtype)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Fill the scores."""
@@ -74,7 +80,10 @@ class Hall(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the epoch; ``val_score`` decides which weights are kept."""
         values = {f"val_{name}": value for name, value in self.val_metrics.compute().items()}
-        self.log_dict(values | {"val_loss": self.val_loss.compute()})
+        loss = self.val_loss.compute()
+        if not bool(loss.isfinite()):
+            self._refuse_loss(float(loss))
+        self.log_dict(values | {"val_loss": loss})
         self.val_metrics.reset()
         self.val_loss.reset()
 
@@ -85,6 +94,11 @@ class Hall(LightningModule):
             self._refuse_loss(float(loss))
         self.log_dict({"train_loss": loss, "lr": self.optimizers().param_groups[0]["lr"]})  # type: ignore[union-attr]
         self.train_loss.reset()
+
+    def _check_loss(self, total: Tensor) -> None:
+        # On a GPU looking at the value would wait for it; there the end of the epoch decides.
+        if total.device.type == "cpu" and not math.isfinite(float(total.detach())):
+            self._refuse_loss(float(total.detach()))
 
     def _refuse_loss(self, value: float) -> None:
         raise GnnmatError(

@@ -21,8 +21,15 @@ from gnnmat.sources.card_schema import KFold
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import CONFIG
 from gnnmat.train.config import RunConfig
-from gnnmat.train.fit import CHECKPOINTS, LAST
-from gnnmat.workflows.training import METRICS, PREDICTIONS, Run, open_run, train
+from gnnmat.workflows.run_folder import (
+    METRICS,
+    PREDICTIONS,
+    Run,
+    has_checkpoint,
+    is_finished,
+    open_run,
+)
+from gnnmat.workflows.training import train
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,7 @@ def cross_validate(
     split = fold_split(config, folds)
     runs = []
     for index in range(split.k):
-        fold = config.model_copy(
-            update={
-                "split": split.model_copy(update={"index": index}),
-                "name": f"{config.name}-fold-{index}",
-            }
-        )
+        fold = fold_config(config, split, index)
         run = _one_fold(fold, folder / f"fold-{index}", records, overwrite, console)
         runs.append(run)
         if on_fold is not None:
@@ -114,6 +116,24 @@ def fold_split(config: RunConfig, folds: int) -> FoldsSplit:
     return FoldsSplit(k=folds, by=None if by == "element" else by, seed=config.trainer.seed)
 
 
+def fold_config(config: RunConfig, split: FoldsSplit, index: int) -> RunConfig:
+    """The config of one fold.
+
+    Several devices are started anew for every fold, from this process: helpers that run the
+    user's command again would begin with the first fold.
+    """
+    trainer = config.trainer
+    if trainer.devices != 1 and trainer.strategy in {"auto", "ddp"}:
+        trainer = trainer.model_copy(update={"strategy": "ddp_spawn"})
+    return config.model_copy(
+        update={
+            "split": split.model_copy(update={"index": index}),
+            "name": f"{config.name}-fold-{index}",
+            "trainer": trainer,
+        }
+    )
+
+
 def _one_fold(
     config: RunConfig,
     folder: Path,
@@ -127,9 +147,9 @@ def _one_fold(
             f"{folder} holds a fold of another configuration.",
             fix="Choose another --output, or --overwrite it.",
         )
-    if begun and (folder / METRICS).is_file():
+    if begun and is_finished(folder):
         return open_run(folder)
-    resume = begun and (folder / CHECKPOINTS / LAST).is_file()
+    resume = begun and has_checkpoint(folder)
     return train(
         config,
         folder,

@@ -44,7 +44,9 @@ def hardware() -> str:
     return f"{cores} cores {platform.machine()}, {device}, torch {torch.__version__}"
 
 
-def row(what: str, values: Sequence[float] | float | None, unit: str, **more: Any) -> dict[str, Any]:
+def row(
+    what: str, values: Sequence[float] | float | None, unit: str, **more: Any
+) -> dict[str, Any]:
     """One row: the median of the values, with their range."""
     if values is None:
         numbers: list[float] = []

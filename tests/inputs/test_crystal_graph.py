@@ -13,7 +13,7 @@ from gnnmat.sample import DataSpec, Sample, Target, TargetSpec, check_sample, co
 from gnnmat.sources.crystal import Crystal, as_crystal
 from gnnmat.tasks import Regression
 
-from . import crystals
+from ..contracts import crystals
 
 CRYSTALS = {
     "rock salt": crystals.rock_salt(),

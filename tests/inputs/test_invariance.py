@@ -13,7 +13,7 @@ from gnnmat.sample import DataSpec, Sample, Target, TargetSpec, collate
 from gnnmat.sources.crystal import Crystal
 from gnnmat.tasks import Regression
 
-from . import crystals
+from ..contracts import crystals
 
 CRYSTALS = {
     "rock salt": crystals.rock_salt_primitive(),
@@ -27,7 +27,6 @@ GRAPHS = {
     "few neighbours": CrystalGraph(cutoff=7.0, neighbours=5),
     "radius": CrystalGraph(cutoff=5.0, neighbours=None),
 }
-NAMES = list(crystals.relatives(CRYSTALS["rock salt"]))
 SPEC = DataSpec(
     fields=GRAPHS["radius"].fields,
     targets=TargetSpec((Target("gap", "eV"),)),
@@ -36,7 +35,7 @@ SPEC = DataSpec(
 
 every_crystal = pytest.mark.parametrize("crystal", CRYSTALS.values(), ids=CRYSTALS)
 every_graph = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
-every_relative = pytest.mark.parametrize("name", NAMES)
+every_relative = pytest.mark.parametrize("name", crystals.RELATIVES)
 
 
 def surroundings(

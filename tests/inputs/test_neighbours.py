@@ -13,7 +13,7 @@ from gnnmat.inputs import CrystalGraph
 from gnnmat.inputs.neighbours import neighbours_within
 from gnnmat.sources.crystal import Crystal, as_crystal
 
-from . import crystals
+from ..contracts import crystals
 from .neighbour_count import Pair, all_pairs, pairs_of, whole_shells
 
 CELLS = {
@@ -63,7 +63,7 @@ def test_radius_of_many_cells_is_that_of_pymatgen() -> None:
 def test_radius_graphs_of_real_crystals_are_those_of_pymatgen(shared_data: Path) -> None:
     import pandas as pd
 
-    table = pd.read_parquet(shared_data / "carbon_24.parquet").iloc[::200]
+    table = pd.read_parquet(shared_data / "matbench_phonons.parquet").iloc[::60]
     assert len(table) > 10
     for row in table.itertuples():
         crystal = as_crystal(row.lattice, row.numbers, row.frac)
@@ -146,6 +146,16 @@ def test_a_shell_exactly_on_the_cutoff_is_taken_whole() -> None:
     for crystal in (crystals.copper(5.0), crystals.rotated(crystals.copper(5.0))):
         found = neighbours_within(crystal, 5.0)
         assert len(found.length) == 12 + 6
+
+
+def test_a_shell_that_straddles_the_first_search_is_taken_whole() -> None:
+    # Neighbours at 3.000 and 3.004 Å are one shell; the third edge puts the radius of the first
+    # search, which holds twice the number wanted, at 3.002 Å between them.
+    a, b, radius, wanted = 3.0, 3.004, 3.002, 2
+    c = np.pi * radius**3 / (1.5 * wanted) / (a * b)
+    crystal = as_crystal(np.diag([a, b, c]), [29], [[0, 0, 0]])
+    lengths = CrystalGraph(neighbours=wanted).sample(crystal)["edge_length"]
+    np.testing.assert_allclose(lengths, [a, a, b, b], atol=1e-9)
 
 
 ROUNDED = {

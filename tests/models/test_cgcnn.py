@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gnnmat.models import Cgcnn
-from gnnmat.models.cgcnn import CgcnnEncoder
+from gnnmat.models.cgcnn import CgcnnEncoder, CgcnnLayer
 from gnnmat.sample import Batch, DataSpec, Sample, collate
 
 SPEC = DataSpec(fields=("z", "edge_index", "edge_length"), elements=(8, 22, 38))
@@ -99,7 +99,7 @@ def test_gradients_of_bond_lengths_can_be_trained_on(form: str, training: bool) 
         for sign in (1, -1):
             with torch.no_grad():
                 parameter[place] += sign * step
-            values.append(float(penalty()))
+            values.append(float(penalty().detach()))
             with torch.no_grad():
                 parameter[place] -= sign * step
         slope = (values[0] - values[1]) / (2 * step)
@@ -124,3 +124,13 @@ def test_default_sizes_are_those_of_the_authors() -> None:
     assert len(encoder.layers) == 3
     assert encoder.layers[0].edge.shape == (128, 41)
     assert encoder.layers[0].centre.shape == (128, 64)
+
+
+def test_initial_weights_are_those_of_one_linear_layer() -> None:
+    torch.manual_seed(3)
+    layer = CgcnnLayer(64, 41)
+    torch.manual_seed(3)
+    linear = nn.Linear(2 * 64 + 41, 2 * 64)
+    parts = torch.cat([layer.centre, layer.source, layer.edge], dim=1)
+    torch.testing.assert_close(parts, linear.weight, rtol=0, atol=0)
+    torch.testing.assert_close(layer.bias, linear.bias, rtol=0, atol=0)

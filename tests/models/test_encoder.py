@@ -33,7 +33,9 @@ def test_data_with_all_fields_are_taken() -> None:
 
 @pytest.mark.parametrize("shape", [(), (4, 4, 4, 4)])
 def test_cnn_refuses_ranks_that_have_no_convolution(shape: tuple[int, ...]) -> None:
-    with pytest.raises(GnnmatError, match=f"images of rank 1, 2 or 3, these have rank {len(shape)}"):
+    with pytest.raises(
+        GnnmatError, match=f"images of rank 1, 2 or 3, these have rank {len(shape)}"
+    ):
         Cnn().build(DataSpec(fields=("image",), channels=1, image_shape=shape))
 
 
@@ -45,7 +47,18 @@ def test_cnn_has_a_row_for_every_pixel_of_the_last_map(shape: tuple[int, ...]) -
     features = encoder(batch)
     pixels = 1
     for length in shape:
-        pixels *= -(-(-(-length // 2)) // 2)  # halved twice, rounded up
+        pixels *= (length + 3) // 4  # halved twice, rounded up
     assert features.local.shape == (4 * pixels, 5)
     mean = features.local.view(4, pixels, 5).mean(dim=1)
     torch.testing.assert_close(features.pooled, mean)
+
+
+def test_a_row_of_the_cnn_is_one_pixel() -> None:
+    spec = DataSpec(fields=("image",), channels=2, image_shape=(4, 6))
+    encoder = Cnn(widths=(3, 5), kernel=1, stride=1).build(spec).eval()
+    images = torch.zeros(2, 1, 2, 4, 6)
+    images[1, :, :, 1, 2] = 3.0  # sample 1, pixel 1 * 6 + 2
+    batch = collate([Sample(image=image, num_nodes=1) for image in images])
+    local = encoder(batch).local
+    differs = (local != local[0]).any(dim=1)
+    assert differs.nonzero().ravel().tolist() == [24 + 8]

@@ -240,13 +240,3 @@ def test_paper_form_is_cgconv() -> None:
     torch.testing.assert_close(ours, grown, rtol=1e-10, atol=1e-10)
     biases = torch.cat([other.lin_f.bias.grad, other.lin_s.bias.grad])
     torch.testing.assert_close(layer.bias.grad, biases, rtol=1e-10, atol=1e-10)
-
-
-def test_initial_weights_are_those_of_one_linear_layer() -> None:
-    torch.manual_seed(3)
-    layer = CgcnnLayer(64, 41)
-    torch.manual_seed(3)
-    linear = nn.Linear(2 * 64 + 41, 2 * 64)
-    parts = torch.cat([layer.centre, layer.source, layer.edge], dim=1)
-    torch.testing.assert_close(parts, linear.weight, rtol=0, atol=0)
-    torch.testing.assert_close(layer.bias, linear.bias, rtol=0, atol=0)

@@ -134,3 +134,6 @@ def relatives(crystal: Crystal) -> dict[str, tuple[Crystal, NDArray[np.int64]]]:
         "lattice vector": (translated(crystal, [1, -2, 3]), own),
         "one atom by a lattice vector": (translated(crystal, lattice_vector), own),
     }
+
+
+RELATIVES = tuple(relatives(rock_salt_primitive()))

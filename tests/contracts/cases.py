@@ -1,0 +1,212 @@
+"""What the contract checks are given: every member of a union with something to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnnmat.errors import GnnmatError
+from gnnmat.inputs import Input
+from gnnmat.models import Encoder, Model, check_reads
+from gnnmat.sample import (
+    Batch,
+    DataSpec,
+    Features,
+    Level,
+    Sample,
+    Target,
+    TargetSpec,
+    collate,
+)
+from gnnmat.sources.crystal import Crystal
+from gnnmat.tasks import Task, TaskConfig
+from gnnmat.train.config import members
+
+from . import crystals
+
+# What an input may be given; a new kind of raw item is entered here.
+RAWS: tuple[tuple[Any, ...], ...] = (
+    (
+        crystals.rock_salt_primitive(),
+        crystals.perovskite(),
+        crystals.low_symmetry(),
+        crystals.magnesium(),
+        crystals.lonely_argon(),
+    ),
+    tuple(np.random.default_rng(0).normal(size=(5, 2, 16, 12))),
+)
+
+
+def raws_for(input: Any) -> tuple[Any, ...]:
+    """The raw items that this input takes, its own copy."""
+    for raws in RAWS:
+        try:
+            input.sample(deepcopy(raws[0]))
+        except (AttributeError, TypeError, ValueError, GnnmatError):
+            continue
+        return deepcopy(raws)
+    raise AssertionError(f"Enter a raw item that '{input.kind}' takes in tests/contracts/cases.py")
+
+
+def as_sample(fields: dict[str, Any]) -> Sample:
+    """The sample of an input's arrays, float64."""
+    return Sample(**{name: torch.from_numpy(np.array(array)) for name, array in fields.items()})
+
+
+@dataclass(frozen=True)
+class EncoderCase:
+    """A way to build an encoder, and the input that feeds it."""
+
+    build: Callable[[DataSpec], Encoder]
+    input: Any
+
+    @cached_property
+    def raws(self) -> tuple[Any, ...]:
+        return raws_for(self.input)
+
+    @cached_property
+    def _samples(self) -> list[Sample]:
+        return [as_sample(self.input.sample(raw)) for raw in self.raws]
+
+    def samples(self, raws: Sequence[Any] | None = None) -> list[Sample]:
+        """One sample for each raw item."""
+        if raws is None:
+            return [sample.clone() for sample in self._samples]
+        return [as_sample(self.input.sample(raw)) for raw in raws]
+
+    def batch(self, raws: Sequence[Any] | None = None) -> Batch:
+        """The samples of these raw items, by default of all."""
+        return collate(self.samples(raws))
+
+    @cached_property
+    def spec(self) -> DataSpec:
+        batch = self.batch()
+        image = batch["image"].shape[1:] if "image" in batch else (0,)
+        return DataSpec(
+            fields=self.input.fields,
+            targets=TargetSpec((Target("gap", "eV"),)),
+            elements=tuple(batch.z.unique().tolist()) if "z" in batch else (),
+            channels=image[0],
+            image_shape=tuple(image[1:]),
+            neighbours=8.0 if "z" in batch else 0.0,
+        )
+
+    def fresh(self, seed: int = 0) -> Encoder:
+        """A new encoder, float64."""
+        torch.manual_seed(seed)
+        return self.build(self.spec).double()
+
+    def trained(self, seed: int = 0) -> Encoder:
+        """One that has seen a training batch, so that its statistics are its own; evaluating."""
+        encoder = self.fresh(seed).train()
+        with torch.no_grad():
+            encoder(self.batch())
+        return encoder.eval()
+
+    def features(self, raws: Sequence[Any] | None = None) -> Features:
+        """What a trained encoder makes of these raw items."""
+        with torch.no_grad():
+            features: Features = self.trained()(self.batch(raws))
+        return features
+
+
+def encoder_cases() -> dict[str, EncoderCase]:
+    """Every model with every input that has the fields it reads, by both kinds."""
+    cases = {}
+    for input_kind, input_class in members(Input).items():
+        for kind, model in members(Model).items():
+            case = EncoderCase(model.example().build, input_class.example())
+            try:
+                check_reads(case.build(case.spec), case.spec)
+            except GnnmatError:
+                continue
+            cases[f"{input_kind}-{kind}"] = case
+    return cases
+
+
+def tensors_of(batch: Batch) -> dict[str, Tensor]:
+    """The fields of a batch that are tensors."""
+    found = {name: batch[name] for name in batch.keys()}  # noqa: SIM118
+    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+
+
+WIDTH = 6
+ATOMS = (2, 1, 3, 2)  # of the four samples of a batch
+
+
+@dataclass(frozen=True)
+class TaskCase:
+    """A way to build a task, and the level of its labels."""
+
+    build: Callable[[DataSpec, int], Task]
+    classes: bool
+    level: Level = "sample"
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        names = (("A", "B"), ("x", "y", "z")) if self.classes else ((), ())
+        return Target("first", "eV", self.level, names[0]), Target(
+            "second", "", self.level, names[1]
+        )
+
+    @property
+    def spec(self) -> DataSpec:
+        return DataSpec(fields=("z",), targets=TargetSpec(self.targets))
+
+    @property
+    def rows(self) -> int:
+        return len(ATOMS) if self.level == "sample" else sum(ATOMS)
+
+    def labels(self, seed: int = 0, rows: int | None = None) -> Tensor:
+        """(rows, 2) labels, all there."""
+        random = torch.Generator().manual_seed(seed)
+        rows = self.rows if rows is None else rows
+        if not self.classes:
+            return 5 + 3 * torch.randn(rows, 2, generator=random)
+        # Every class is there, for any seed.
+        counted = torch.stack([torch.arange(rows) % len(t.classes) for t in self.targets], dim=1)
+        return counted[torch.randperm(rows, generator=random)].float()
+
+    def task(self, seed: int = 0) -> Task:
+        """A new task that has seen training labels."""
+        torch.manual_seed(seed)
+        task = self.build(self.spec, WIDTH)
+        task.prepare(self.labels(seed=10 + seed, rows=30))
+        return task
+
+    def batch(self, labels: Tensor) -> Batch:
+        """A batch with these labels and one atom or more in each sample."""
+        counts = list(ATOMS) if self.level == "atom" else [1] * len(labels)
+        samples = [Sample(z=torch.ones(n, dtype=torch.int64)) for n in counts]
+        parts = labels.split(1 if self.level == "sample" else counts)
+        for sample, part in zip(samples, parts, strict=True):
+            sample[f"y_{self.level}"] = part
+        return collate(samples)
+
+    def features(self, batch: Batch, seed: int = 0) -> Features:
+        """Random features of a batch."""
+        random = torch.Generator().manual_seed(seed)
+        local = torch.randn(batch.num_nodes, WIDTH, generator=random)
+        return Features(local, torch.randn(batch.num_graphs, WIDTH, generator=random))
+
+
+def task_cases() -> dict[str, TaskCase]:
+    """Every task, with labels a sample and with labels an atom."""
+    cases = {}
+    for kind, config in members(TaskConfig).items():
+        for level in ("atom", "sample"):
+            example = config.example()
+            cases[f"{level}-{kind}"] = TaskCase(example.build, example.classes, level)
+    return cases
+
+
+def takes_crystals(case: EncoderCase) -> bool:
+    """Whether the raw items are crystals, whose cell and atoms can be written otherwise."""
+    return isinstance(case.raws[0], Crystal)

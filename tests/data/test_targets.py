@@ -1,0 +1,233 @@
+"""Columns of every kind a user may bring, read as labels or refused in plain words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnnmat.data.targets import Labels, _class_order, class_name, read_labels
+from gnnmat.errors import GnnmatError
+from gnnmat.sample import Target, TargetSpec
+from gnnmat.sources.records import Records
+
+NAN = float("nan")
+
+
+def labels_of(
+    values: Sequence[Any] | pd.Series,
+    *,
+    classes: bool = False,
+    atoms: Sequence[int] | None = None,
+    kept: Sequence[int] | None = None,
+    known: TargetSpec | None = None,
+) -> Labels:
+    column = values if isinstance(values, pd.Series) else pd.Series(list(values), dtype=object)
+    records = Records(
+        ids=[f"c{item}" for item in range(len(column))],
+        raws=[None] * len(column),
+        read=str,
+        fingerprint="",
+        table=pd.DataFrame({"y": column}),
+        units={"y": "eV"},
+    )
+    rows = np.arange(len(column)) if kept is None else np.asarray(kept)
+    counts = np.ones(len(rows), dtype=np.int64) if atoms is None else np.asarray(atoms)
+    return read_labels(records, ["y"], rows, counts, classes=classes, known=known)
+
+
+def numbers(values: Sequence[Any] | pd.Series, **options: Any) -> list[float]:
+    tensor = labels_of(values, **options).sample
+    assert tensor is not None
+    assert tensor.dtype == torch.float32
+    assert tensor.shape[1] == 1
+    return tensor[:, 0].tolist()
+
+
+def class_labels(values: Sequence[Any] | pd.Series) -> tuple[tuple[str, ...], list[float]]:
+    found = labels_of(values, classes=True)
+    assert found.sample is not None
+    return found.spec["y"].classes, found.sample[:, 0].tolist()
+
+
+def message(values: Sequence[Any] | pd.Series, **options: Any) -> str:
+    with pytest.raises(GnnmatError) as caught:
+        labels_of(values, **options)
+    return str(caught.value)
+
+
+MISSING = [None, NAN, "", "  ", pd.NA, pd.NaT, np.float32("nan"), np.float64("nan")]
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=repr)
+def test_missing_number_is_nan_and_missing_class_is_no_class(missing: Any) -> None:
+    assert numbers([1.0, missing, 3.0]) == pytest.approx([1.0, NAN, 3.0], nan_ok=True)
+    names, indices = class_labels(["a", missing, "b"])
+    assert names == ("a", "b")
+    assert indices == pytest.approx([0, NAN, 1], nan_ok=True)
+
+
+def test_numbers_of_any_type_are_read() -> None:
+    values = [1, 2.5, np.int8(3), np.float32(4.5), "5.5", True, " 6 "]
+    assert numbers(values) == [1, 2.5, 3, 4.5, 5.5, 1, 6]
+    assert numbers(pd.Series([1, None, 3], dtype="Int64")) == pytest.approx(
+        [1, NAN, 3], nan_ok=True
+    )
+
+
+def test_only_the_kept_rows_are_read() -> None:
+    assert numbers([1.0, "rubbish", 3.0], kept=[0, 2]) == [1.0, 3.0]
+
+
+def test_spec_names_target_unit_and_level() -> None:
+    assert labels_of([1.0, 2.0]).spec.targets == (Target("y", "eV", "sample", ()),)
+
+
+def test_text_in_a_column_of_numbers_is_refused_with_its_place() -> None:
+    said = message([1.0, "high", 3.0])
+    assert said.startswith("Column 'y' holds the text 'high' ('c1'), expected a number.")
+    assert "task.kind=classification" in said
+
+
+def test_place_of_bad_text_counts_refused_records() -> None:
+    assert "'n/a' ('c2')" in message([1.0, "no", "n/a"], kept=[0, 2])
+
+
+def test_thing_in_a_column_of_numbers_is_refused() -> None:
+    assert message([1.0, {"a": 1}]).startswith("Column 'y' holds the dict {'a': 1} ('c1')")
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), "inf", np.float32("inf")])
+def test_infinite_value_is_refused_with_its_place(value: Any) -> None:
+    assert message([1.0, value]) == "Column 'y' holds an infinite value ('c1')."
+
+
+def test_value_beyond_single_precision_is_refused() -> None:
+    said = message([1.0, -1e39])
+    assert said.startswith("Column 'y' holds -1e+39 ('c1'): too large to learn.")
+    assert numbers([1e38, 1.0]) == pytest.approx([1e38, 1.0])
+
+
+@pytest.mark.parametrize("values", [[None, NAN, ""], []], ids=["missing", "no rows"])
+def test_column_without_a_number_is_refused(values: list[Any]) -> None:
+    assert message(values) == "Column 'y' holds no number at all."
+
+
+# One value an atom.
+
+
+def test_lists_are_one_value_an_atom() -> None:
+    found = labels_of([[1, 2], None, np.array([3.0]), (NAN, 5)], atoms=[2, 3, 1, 2])
+    assert found.sample is None
+    assert found.atom is not None
+    expected = [1, 2, NAN, NAN, NAN, 3, NAN, 5]
+    assert found.atom[:, 0].tolist() == pytest.approx(expected, nan_ok=True)
+    assert found.spec["y"].level == "atom"
+
+
+def test_list_of_another_length_is_refused() -> None:
+    said = message([[1, 2], [1, 2, 3]], atoms=[2, 2])
+    assert said == "Column 'y' holds 3 values for 'c1', which has 2 atoms."
+
+
+def test_number_among_lists_is_refused() -> None:
+    said = message([[1, 2], 5.0], atoms=[2, 2])
+    assert said == "Column 'y' holds one number for 'c1' and a list elsewhere."
+
+
+def test_list_of_vectors_is_refused() -> None:
+    said = message([[[0, 0, 1], [0, 1, 0]]], atoms=[2])
+    assert said.startswith("Column 'y' holds the list [0, 0, 1], expected a number.")
+    said = message([np.zeros((2, 3))], atoms=[2])
+    assert said.startswith("Column 'y' holds the ndarray array([0., 0., 0.])")
+
+
+def test_classes_of_atoms_leave_missing_ones_out() -> None:
+    values = [np.array([1, NAN], dtype=np.float32), ["b", ""], None]
+    found = labels_of(values, classes=True, atoms=[2, 2, 1])
+    assert found.spec["y"].classes == ("1", "b")
+    assert found.atom is not None
+    assert found.atom[:, 0].tolist() == pytest.approx([0, NAN, 1, NAN, NAN], nan_ok=True)
+
+
+# Classes.
+
+KINDS: list[tuple[Any, tuple[str, ...], list[float]]] = [
+    (["metal", "insulator", "metal"], ("insulator", "metal"), [1, 0, 1]),
+    ([10, 9, 10], ("9", "10"), [1, 0, 1]),
+    ([1.0, 0.0, 1.0], ("0", "1"), [1, 0, 1]),
+    ([0.5, -1.0, 10.0], ("-1", "0.5", "10"), [1, 0, 2]),
+    ([True, False, True], ("False", "True"), [1, 0, 1]),
+    (pd.Series([1, None, 0]), ("0", "1"), [1, NAN, 0]),
+    (pd.Series([True, None, False], dtype="boolean"), ("False", "True"), [1, NAN, 0]),
+    (pd.Series(["a", "b", "a"], dtype="category"), ("a", "b"), [0, 1, 0]),
+    (["b", "10", "9"], ("9", "10", "b"), [2, 1, 0]),
+]
+
+
+@pytest.mark.parametrize(("values", "names", "indices"), KINDS, ids=lambda one: str(one)[:20])
+def test_class_names_come_from_any_type(
+    values: Any, names: tuple[str, ...], indices: list[float]
+) -> None:
+    found, column = class_labels(values)
+    assert found == names
+    assert column == pytest.approx(indices, nan_ok=True)
+
+
+WILD = st.text(max_size=4) | st.floats() | st.integers(-3, 3) | st.booleans()
+
+
+@given(st.lists(WILD), st.randoms())
+def test_classes_are_distinct_and_in_one_order_whatever_comes(
+    values: list[Any], chance: random.Random
+) -> None:
+    names = ("one", *map(class_name, values), "two")
+    found, column = class_labels(names)
+    assert len(set(found)) == len(found)
+    for name, index in zip(names, column, strict=True):
+        assert found[int(index)] == name if name.strip() else np.isnan(index)
+    shuffled = list(found)
+    chance.shuffle(shuffled)
+    # Sets come in another order in every process; the order of classes must not.
+    assert tuple(sorted(shuffled, key=_class_order)) == found
+
+
+def test_classes_that_look_alike_have_one_order() -> None:
+    alike = ["nan", "x", "inf", "01", "1", "1.0", "1e0", "2"]
+    for turned in (alike, alike[::-1]):
+        order = ["01", "1", "1.0", "1e0", "2", "inf", "nan", "x"]
+        assert sorted(turned, key=_class_order) == order
+
+
+def test_one_class_is_refused() -> None:
+    said = message(["a", "a", None], classes=True)
+    assert said == "Column 'y' holds 1 class, at least two are needed.\nFound: a."
+    assert "holds 0 class" in message([None, ""], classes=True)
+
+
+def test_too_many_classes_are_refused() -> None:
+    assert len(class_labels(range(1000))[0]) == 1000
+    said = message(range(1001), classes=True)
+    assert said.startswith("Column 'y' holds 1001 different values: too many classes.")
+    assert "task.kind=regression" in said
+
+
+def test_classes_of_an_earlier_run_keep_their_places() -> None:
+    known = TargetSpec((Target("y", classes=("metal", "insulator", "semiconductor")),))
+    found = labels_of(["insulator", "insulator", None], classes=True, known=known)
+    assert found.spec["y"].classes == ("metal", "insulator", "semiconductor")
+    assert found.sample is not None
+    assert found.sample[:, 0].tolist() == pytest.approx([1, 1, NAN], nan_ok=True)
+
+
+def test_class_that_the_model_does_not_know_is_refused() -> None:
+    known = TargetSpec((Target("y", classes=("0", "1")),))
+    said = message([0, 1.0, 2], classes=True, known=known)
+    assert said == ("Column 'y' holds the class '2', which the model does not know.\nKnown: 0, 1.")
