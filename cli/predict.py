@@ -27,7 +27,7 @@ def predict_command(
     from gnnmat.atomic import write_atomically
     from gnnmat.train.predictor import load
 
-    from .show import consoles, print_refused
+    from .show import consoles
 
     out, err = consoles()
     predictor = load(run)
@@ -41,16 +41,22 @@ def predict_command(
     for _, row in refused.head(20).iterrows():
         err.print(f"refused  {row['id']}: {row['refused']}", markup=False, soft_wrap=True)
     if len(refused):
-        print_refused(err, table["id"].nunique() - len(refused), len(refused), "'refused'")
+        err.print(f"{table['id'].nunique() - len(refused):,} predicted, {len(refused):,} refused")
 
 
 def _print(out: object, table: object) -> None:
     from rich.table import Table
 
-    columns = [c for c in table.columns if c != "refused"]  # type: ignore[attr-defined]
+    # Of the probabilities only that of the predicted class; the CSV file has all of them.
+    columns = [
+        name
+        for name in table.columns  # type: ignore[attr-defined]
+        if name != "refused" and not name.startswith("probability_")
+    ]
     shown = Table(box=None, pad_edge=False)
     for name in columns:
-        shown.add_column(name, justify="right" if name.startswith(("pred", "prob")) else "left")
+        number = name.startswith(("pred", "prob"))
+        shown.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in table[columns].itertuples(index=False):  # type: ignore[index]
         shown.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
     out.print(shown)  # type: ignore[attr-defined]

@@ -62,12 +62,23 @@ def print_scores(
             *(_number(values.get(key)) for values in others.values()),
             str(row["unit"]),
         )
-    console.print(f"Scores on {rows[0]['n']:,} {judged} rows, beside trivial baselines:\n")
+    part = f" {judged}" if "split" in rows[0] else ""
+    beside = ", beside trivial baselines" if others else ""
+    console.print(f"Scores on {rows[0]['n']:,}{part} rows{beside}:\n")
     console.print(table)
 
 
 def _number(value: Any) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def print_counts(console: Console, counts: Mapping[str, int], where: object) -> None:
+    """``9,988 read, 12 refused``, and what was read but not used."""
+    used = sum(counts[part] for part in ("train", "val", "test"))
+    unused = counts.get("unused", 0)
+    print_refused(console, used + unused, counts["refused"], where)
+    if unused:
+        console.print(f"{unused:,} of them have no label or no part in the split")
 
 
 def print_refused(console: Console, read: int, refused: int, where: object) -> None:

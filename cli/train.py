@@ -41,6 +41,9 @@ def train_command(
     task: Annotated[
         str | None, typer.Option("--task", help="regression or classification.")
     ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option("--unit", help="NAME=UNIT of a target, such as gap=eV.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -76,12 +79,23 @@ def train_command(
     from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
     from gnnmat.workflows.training import resume_training, train
 
-    from .show import consoles, print_refused, print_scores
+    from .show import consoles, print_counts, print_scores
 
     out, err = consoles()
     progress = None if quiet else err
     if resume is not None:
-        given = (recipe, structures, targets, target, task, epochs, settings, output, overwrite)
+        given = (
+            recipe,
+            structures,
+            targets,
+            target,
+            task,
+            unit,
+            epochs,
+            settings,
+            output,
+            overwrite,
+        )
         if any(given):
             raise GnnmatError(
                 "--resume goes on with the run as it was begun and takes no other option.",
@@ -93,12 +107,11 @@ def train_command(
             out.print("No epoch was finished before; training begins from the start.")
         run = resume_training(resume, console=progress)
     else:
-        overrides = _overrides(structures, targets, target, task, epochs) + (settings or [])
+        overrides = _overrides(structures, targets, target, task, unit, epochs) + (settings or [])
         config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
         folder = output or free_folder(config.name)
         run = train(config, folder, overwrite=overwrite, console=progress)
-    read = sum(run.counts[part] for part in ("train", "val", "test"))
-    print_refused(out, read, run.counts["refused"], run.folder / "refused.csv")
+    print_counts(out, run.counts, run.folder / "refused.csv")
     print_scores(out, run.metrics, run.baselines)
     out.print(f"\nReport:    {run.report}", soft_wrap=True)
     out.print(f"Try next:  gnnmat predict {run.folder} YOUR_CRYSTAL.cif", soft_wrap=True)
@@ -109,6 +122,7 @@ def _overrides(
     targets: Path | None,
     target: list[str] | None,
     task: str | None,
+    unit: list[str] | None,
     epochs: int | None,
 ) -> list[str]:
     import json
@@ -128,6 +142,14 @@ def _overrides(
         lines.append(f"data.source.targets={json.dumps(os.path.abspath(targets))}")
     if target:
         lines.append(f"data.targets={json.dumps(target)}")
+    for pair in unit or []:
+        name, equals, symbol = pair.partition("=")
+        if not equals or not structures:
+            raise GnnmatError(
+                f"--unit {pair}: expected NAME=UNIT beside --structures.",
+                fix="For example --unit band_gap=eV",
+            )
+        lines.append(f"data.source.units.{name}={json.dumps(symbol)}")
     if task:
         lines.append(f"task.kind={task}")
     if epochs is not None:

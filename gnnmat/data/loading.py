@@ -76,7 +76,7 @@ class EpochBatches(Sampler[list[int]]):
 
     def _cuts(self) -> list[int]:
         cuts = list(range(0, len(self.rows), self.batch_size)) + [len(self.rows)]
-        smallest = max(self.ranks, 2 if self.shuffle else 1)
+        smallest = self.ranks * (2 if self.shuffle else 1)
         if len(cuts) > 2 and cuts[-1] - cuts[-2] < smallest:
             del cuts[-2]
         return cuts

@@ -126,8 +126,8 @@ def _numbers(
         except (TypeError, ValueError):
             raise GnnmatError(
                 f"Column '{name}' holds {_kind(value)} {value!r}{where}, expected a number.",
-                fix="Mend the table, leave the cell empty, or learn classes with task.kind="
-                "classification.",
+                fix="Mend the table, leave the cell empty, or learn classes: --task "
+                "classification (task.kind).",
             ) from None
         if math.isinf(column[place]):
             raise GnnmatError(f"Column '{name}' holds an infinite value{where}.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from gnnmat.errors import GnnmatError
 from gnnmat.inputs.neighbours import nearest_shells, neighbours_within
 from gnnmat.sources.crystal import Crystal
 
@@ -57,6 +58,11 @@ class CrystalGraph(BaseModel):
             ``z`` (atoms,), ``pos`` (atoms, 3) in Å, ``lattice`` (1, 3, 3) in Å, ``edge_index``
             (2, edges), ``edge_length`` (edges,) in Å, ``edge_offset`` (edges, 3).
         """
+        if not isinstance(raw, Crystal):
+            raise GnnmatError(
+                f"The input 'crystal_graph' was given a {type(raw).__name__}, not a crystal.",
+                fix="Choose the input for these data: input.kind=image",
+            )
         if self.neighbours is None:
             pairs = neighbours_within(raw, self.cutoff)
         else:

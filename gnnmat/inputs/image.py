@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from gnnmat.errors import GnnmatError
+
 
 class Image(BaseModel):
     """An image with channels in front, optionally scaled by a robust percentile."""
@@ -38,6 +40,11 @@ class Image(BaseModel):
         Args:
             raw: (C, *S) finite values, already checked by its source.
         """
+        if not isinstance(raw, np.ndarray):
+            raise GnnmatError(
+                f"The input 'image' was given a {type(raw).__name__}, not an array.",
+                fix="Choose the input for these data: input.kind=crystal_graph",
+            )
         image = np.asarray(raw, dtype=np.float64)
         if self.percentile is not None:
             scale = float(np.percentile(np.abs(image), self.percentile))

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from gnnmat.train.config import RunConfig, members
+from gnnmat.train.config import RunConfig
+from gnnmat.train.unions import UNIONS, members
 
 COLUMN = 38  # where comments begin
 
@@ -44,8 +45,6 @@ def _comment(name: str, field: Any, part: BaseModel) -> str:
 
 def _siblings(cls: type[BaseModel]) -> list[str]:
     """The kinds that may stand in this place."""
-    from gnnmat.train.config import UNIONS
-
     for union in UNIONS:
         found = members(union)
         if cls in found.values():

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +20,7 @@ from gnnmat.shipped import shipped
 from gnnmat.sources import Source
 from gnnmat.sources.card import CardSource
 from gnnmat.tasks import Regression, TaskConfig
+from gnnmat.train.unions import plain_error
 
 
 class _Part(BaseModel):
@@ -151,7 +150,7 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise _plain_error(error) from None
+        raise plain_error(error, RunConfig) from None
 
 
 def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
@@ -193,49 +192,3 @@ def _set(tree: dict[str, Any], override: str) -> None:
     if last == "kind" and tree.get("kind") not in (None, value):
         tree.clear()  # the options of one kind mean nothing to another
     tree[last] = value
-
-
-def _plain_error(error: ValidationError) -> GnnmatError:
-    lines, fixes = [], []
-    for trouble in error.errors():
-        place = [str(part) for part in trouble["loc"]]
-        options = _options_at(place[:-1])
-        path = ".".join(part for part in place if part not in _KINDS)
-        if trouble["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown option.")
-            fixes.append(did_you_mean(place[-1], options))
-        elif trouble["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-            lines.append(f"{path}.kind: {trouble['msg'].lower()}.")
-        else:
-            lines.append(f"{path}: {trouble['msg'].lower()}, got {trouble['input']!r}.")
-    return GnnmatError("\n".join(lines), fix=" ".join(fix for fix in fixes if fix))
-
-
-def members(union: Any) -> dict[str, type[BaseModel]]:
-    """The config classes of a union by their ``kind``; copes with a union of one."""
-    while typing.get_origin(union) is Annotated:
-        union = typing.get_args(union)[0]
-    is_union = typing.get_origin(union) in (typing.Union, types.UnionType)
-    classes = typing.get_args(union) if is_union else (union,)
-    return {cls.model_fields["kind"].default: cls for cls in classes}
-
-
-UNIONS = (Source, Input, Split, Model, TaskConfig)
-_KINDS = {kind for union in UNIONS for kind in members(union)}
-
-
-def _options_at(place: Sequence[str]) -> list[str]:
-    """Names of the options at a dotted place; union members appear in it by their kind."""
-    current: Any = RunConfig
-    for part in place:
-        while typing.get_origin(current) is Annotated:
-            current = typing.get_args(current)[0]
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            if part not in current.model_fields:
-                return []
-            current = current.model_fields[part].annotation
-        else:
-            current = members(current).get(part)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []

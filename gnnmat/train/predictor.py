@@ -91,7 +91,7 @@ class Predictor:
 
     def predict(
         self,
-        structures: Sequence[Any] | Records,
+        structures: Sequence[Any] | Records | Any,
         *,
         ids: Sequence[str] | None = None,
         batch_size: int = 256,
@@ -101,7 +101,7 @@ class Predictor:
 
         Args:
             structures: paths (files or folders), pymatgen ``Structure``, ASE ``Atoms``,
-                ``Crystal``, in any mixture; or records of a source.
+                ``Crystal``, in any mixture; one of them alone; or records of a source.
             ids: names, one a structure; default file stems and positions.
             batch_size: samples at a time.
             quiet: no progress bar.
@@ -114,9 +114,11 @@ class Predictor:
         Raises:
             GnnmatError: not one structure could be used, with the first reason.
         """
-        records = (
-            structures if isinstance(structures, Records) else records_from_objects(structures, ids)
-        )
+        if isinstance(structures, Records):
+            records = structures
+        else:
+            several = isinstance(structures, (list, tuple))
+            records = records_from_objects(structures if several else [structures], ids)
         task = self.trained.task
         if not len(records):
             first = records.refused[0] if records.refused else None

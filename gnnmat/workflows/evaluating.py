@@ -68,5 +68,6 @@ def evaluate_run(
         predictions = truth_table(prepared, table)
         metrics = []
         for target, part in predictions.groupby("target", sort=False):
-            metrics += score_table(prepared, str(target), part, seed=trained.config.trainer.seed)
+            scores = score_table(prepared, str(target), part, seed=trained.config.trainer.seed)
+            metrics += [{k: v for k, v in row.items() if k != "split"} for row in scores]
     return Evaluated(metrics, predictions.drop(columns=["row", "split"]), dataset.refused)

@@ -98,6 +98,11 @@ def choose_columns(config: RunConfig, records: Records) -> tuple[str, ...]:
     if isinstance(source, CardSource):
         return (source.card.target,)
     columns = [str(name) for name in records.table.columns]
+    if not columns:
+        raise GnnmatError(
+            "The structures come without any values to learn.",
+            fix="--targets values.csv, whose first column is the id.",
+        )
     if len(columns) == 1:
         return (columns[0],)
     raise GnnmatError(

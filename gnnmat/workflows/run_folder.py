@@ -48,7 +48,7 @@ class Run:
         metrics: rows of target, split, metric, value, low, high, n, unit.
         baselines: rows with ``baseline`` beside them.
         audit: overlap between training and test rows.
-        counts: rows of each part, and ``refused``.
+        counts: rows of each part, ``refused``, and ``unused``: without a label or a part.
     """
 
     folder: Path

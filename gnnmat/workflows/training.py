@@ -173,6 +173,7 @@ def _write(
 ) -> Run:
     counts = {part: len(prepared.rows(part)) for part in PARTS}
     counts["refused"] = len(prepared.dataset.refused)
+    counts["unused"] = int((prepared.parts == "").sum())
     run = Run(folder, found.metrics, found.baselines, found.audit, counts)
     write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
     _write_report(run, config, found, hall, seconds)
@@ -201,6 +202,7 @@ def _write_report(
         ("data", getattr(config.data.source, "name", config.data.source.kind)),
         ("rows", ", ".join(f"{counts[part]:,} {part}" for part in PARTS)),
         ("refused", f"{counts['refused']:,}"),
+        ("without a label or a part", f"{counts['unused']:,}"),
         ("split", config.split.kind),
         ("parameters", f"{parameters:,}"),
         ("epochs", f"{config.trainer.epochs}"),

@@ -27,7 +27,7 @@ from gnnmat.sample import (
 )
 from gnnmat.sources.crystal import Crystal
 from gnnmat.tasks import Task, TaskConfig
-from gnnmat.train.config import members
+from gnnmat.train.unions import members
 
 from . import crystals
 

@@ -13,7 +13,7 @@ from gnnmat.inputs import Input
 from gnnmat.models import Model
 from gnnmat.sources import Source
 from gnnmat.tasks import TaskConfig
-from gnnmat.train.config import members
+from gnnmat.train.unions import members
 
 from . import crystals
 from .cases import EncoderCase, TaskCase, encoder_cases, takes_crystals, task_cases

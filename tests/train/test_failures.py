@@ -169,6 +169,7 @@ def test_loss_that_is_no_number_leaves_the_epoch_before(
     monkeypatch.setattr(Hall, "on_train_batch_end", ruin)
     with pytest.raises(GnnmatError, match=r"The loss became nan in epoch 2\."):
         train(config(trainer__epochs=4), folder, records=records())
+    assert taken["steps"] == (6 if at_the_end else 4)  # not a step more
     assert last_epoch(folder) == 1
     state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert all(value.isfinite().all() for value in state.values())

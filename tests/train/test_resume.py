@@ -181,6 +181,31 @@ def test_run_that_lost_patience_stays_stopped(
     assert finished_epochs(tmp_path / "run") == [1, 2]
 
 
+def test_best_epoch_before_the_interruption_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best epoch is the last one finished; the next ones are between it and the first."""
+    folder = tmp_path / "run"
+    original = Hall.on_validation_epoch_end
+
+    def scored(self: Hall) -> None:
+        original(self)
+        self.log("val_score", [5.0, 1.0, 3.0, 4.0][self.current_epoch])
+
+    def interrupt(self: Hall, _: object) -> None:
+        if self.current_epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Hall, "on_validation_epoch_end", scored)
+    with monkeypatch.context() as patch:
+        patch.setattr(Hall, "on_before_optimizer_step", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config(trainer__epochs=4), folder, records=records())
+    resume_training(folder, records=records())
+    assert finished_epochs(folder) == [1, 2, 3, 4]
+    assert torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1
+
+
 def test_finished_run_is_left_as_it_is(whole: Path, tmp_path: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in whole.iterdir()}
     run = gnnmat.resume(whole)

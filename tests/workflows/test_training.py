@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.metrics import accuracy_score, mean_absolute_error
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.train.config import RunConfig, parse_config
+from gnnmat.workflows import training
 from gnnmat.workflows.run_folder import Run, free_folder, open_run
 from gnnmat.workflows.training import train
 
@@ -323,6 +325,18 @@ def test_processes_of_a_distributed_run_share_a_folder(
     assert free_folder("gap") == Path("runs/gap-3")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert free_folder("gap") == Path("runs/gap-2")  # which the first process has just begun
+
+
+def test_second_process_of_a_distributed_run_leaves_quietly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(training, "fit", lambda *_, **__: SimpleNamespace(is_global_zero=False))
+    with pytest.raises(SystemExit) as left:
+        train(config(), folder, records=records())
+    assert left.value.code == 0
+    assert list(folder.iterdir()) == []  # the first process writes
 
 
 def test_scores_file_holds_plain_json(run: Run) -> None:
