@@ -76,7 +76,8 @@ class EpochBatches(Sampler[list[int]]):
 
     def _cuts(self) -> list[int]:
         cuts = list(range(0, len(self.rows), self.batch_size)) + [len(self.rows)]
-        smallest = self.ranks * (2 if self.shuffle else 1)
+        # A batch as large as all others is never a tail, however small that is.
+        smallest = min(self.ranks * (2 if self.shuffle else 1), self.batch_size)
         if len(cuts) > 2 and cuts[-1] - cuts[-2] < smallest:
             del cuts[-2]
         return cuts

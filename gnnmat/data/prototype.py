@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -141,6 +142,8 @@ def _symmetry_dataset(
     crystal: Crystal, symprec: float
 ) -> tuple[int, Sequence[int], Sequence[str]] | None:
     """Space group, orbit of each atom and Wyckoff letter of each atom; None where not found."""
+    # spglib prints every failed attempt to standard error unless told not to before its import.
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
     import spglib
 
     failures = (getattr(spglib, "SpglibError", RuntimeError), RuntimeError, TypeError, ValueError)

@@ -22,6 +22,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sample import FIELDS, Batch, Sample
 from gnnmat.sources.crystal import Crystal, as_crystal
 
+# Part of every cache key: raise it when the files, or the graphs they hold, change their meaning.
 FORMAT = 1
 META = "meta.json"
 

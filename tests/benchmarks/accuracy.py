@@ -24,7 +24,7 @@ from gnnmat.workflows.run_folder import METRICS, Run, open_run
 from gnnmat.workflows.training import resume_training, train
 
 # Training rows -> epochs; more rows get fewer epochs, to fit an hour of two cores.
-CURVE: dict[int | None, int] = {2500: 60, 5000: 60, 10000: 60, 20000: 30, None: 20}
+CURVE: dict[int | None, int] = {None: 20, 20000: 30, 5000: 60, 2500: 60}
 
 
 def finished(name: str, recipe: str, options: list[str], folder: Path) -> Run:

@@ -263,7 +263,7 @@ def test_prediction_of_files_and_folders(
     done = invoke("predict", installed[0], data / "cifs", "--output", csv)
     assert done.exit_code == 0
     assert f"Predictions: {csv}" in done.stdout
-    assert "24 read, 1 refused (reasons in 'refused')" in done.stderr
+    assert "24 predicted, 1 refused" in done.stderr
     assert "refused  broken: " in done.stderr
     table = pd.read_csv(csv)
     assert len(table) == 25

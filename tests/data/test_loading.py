@@ -64,7 +64,7 @@ def test_processes_see_together_what_one_would_see(
     steps = lengths.pop()
     assert len(alone) - steps in {0, 1}
     if steps < len(alone):
-        assert len(alone[-1]) < ranks
+        assert len(alone[-1]) < min(size, ranks * (2 if shuffle else 1))
         alone = [*alone[:-2], alone[-2] + alone[-1]]
     for step, expected in enumerate(alone):
         joined = [row for share in shares for row in share[step]]
@@ -92,6 +92,19 @@ def test_row_left_alone_joins_the_batch_before_it_in_training_only() -> None:
 def test_tail_smaller_than_the_processes_joins_the_batch_before_it() -> None:
     shares = batches_of(10, 4, ranks=3, shuffle=False)
     assert [[len(batch) for batch in share] for share in shares] == [[2, 2], [1, 2], [1, 2]]
+
+
+def test_every_process_trains_on_two_rows_of_a_tail_or_the_tail_joins() -> None:
+    shares = batches_of(11, 8, ranks=2)
+    assert [[len(batch) for batch in share] for share in shares] == [[6], [5]]
+    shares = batches_of(12, 8, ranks=2)
+    assert [[len(batch) for batch in share] for share in shares] == [[4, 2], [4, 2]]
+
+
+def test_full_last_batch_is_no_tail() -> None:
+    shares = batches_of(4, 2, ranks=2)
+    assert [[len(batch) for batch in share] for share in shares] == [[1, 1], [1, 1]]
+    assert [len(batch) for batch in batches_of(3, 1)[0]] == [1, 1, 1]
 
 
 def test_order_is_that_of_the_rows_without_shuffling() -> None:

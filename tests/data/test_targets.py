@@ -93,7 +93,7 @@ def test_spec_names_target_unit_and_level() -> None:
 def test_text_in_a_column_of_numbers_is_refused_with_its_place() -> None:
     said = message([1.0, "high", 3.0])
     assert said.startswith("Column 'y' holds the text 'high' ('c1'), expected a number.")
-    assert "task.kind=classification" in said
+    assert "--task classification (task.kind)" in said
 
 
 def test_place_of_bad_text_counts_refused_records() -> None:

@@ -12,14 +12,8 @@ from pydantic import BaseModel
 from gnnmat.errors import GnnmatError
 from gnnmat.shipped import shipped
 from gnnmat.train.annotate import annotated_yaml
-from gnnmat.train.config import (
-    UNIONS,
-    RunConfig,
-    find_recipe,
-    load_config,
-    members,
-    parse_config,
-)
+from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
+from gnnmat.train.unions import UNIONS, members
 
 RECIPES = sorted(file.stem for file in shipped("configs").glob("*.yaml"))
 

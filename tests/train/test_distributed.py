@@ -24,7 +24,7 @@ GNNMAT = str(Path(sys.executable).with_name("gnnmat"))
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """Two targets; one lacks most labels, so that processes hold different numbers of them."""
-    count = 37  # 23 training rows in batches of 5: an odd share everywhere
+    count = 37  # 23 training rows in batches of 9, 9 and 5: an odd number in each
     volume = volumes(crystals(count))
     sparse = np.where(np.arange(count) % 3 == 0, volume**2, np.nan)
     table = pd.DataFrame({"volume": volume, "square": sparse})
@@ -35,7 +35,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
         model__form="paper",  # batch normalisation would see other batches
         optimizer__kind="sgd",
         optimizer__lr=0.02,
-        trainer__batch_size=5,
+        trainer__batch_size=9,
         trainer__precision="64-true",
         trainer__ema=0.5,
         trainer__clip=1.0,
