@@ -144,6 +144,7 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
         GnnmatError: an unknown or unfit option, with its dotted path.
     """
     tree: dict[str, Any] = _copy(plain)
+    _fill_kinds(tree, RunConfig())
     for override in overrides:
         _set(tree, override)
     _fill_kinds(tree, RunConfig())

@@ -196,6 +196,11 @@ def plain_errors(folder: Path) -> Iterator[None]:
             "trainer.precision.",
         ) from error
     except RuntimeError as error:
+        if "C++ compiler" in str(error):
+            raise GnnmatError(
+                "trainer.compile needs a C++ compiler, and none was found.",
+                fix="Install one (g++ or clang), or set trainer.compile=false.",
+            ) from error
         if "can't allocate memory" in str(error) or "out of memory" in str(error):
             raise _no_memory(str(error)) from error
         raise

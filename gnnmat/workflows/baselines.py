@@ -142,7 +142,7 @@ def _number_guesses(
     yield _Guess("mean", "mean of train", np.full(len(truth), known.mean()))
     yield _Guess("median", "median of train", np.full(len(truth), np.median(known)))
     if features is not None:
-        forest = RandomForestRegressor(**settings).fit(features[train], known)
+        forest = _predicting(RandomForestRegressor(**settings).fit(features[train], known))
         yield _Guess(FOREST, _note(settings, len(train)), forest.predict(features))
 
 
@@ -161,10 +161,16 @@ def _class_guesses(
     chances = np.tile(shares, (len(truth), 1))
     yield _Guess("majority class", "most frequent class of train", majority, chances)
     if features is not None:
-        forest = RandomForestClassifier(**settings).fit(features[train], known)
+        forest = _predicting(RandomForestClassifier(**settings).fit(features[train], known))
         chances = np.zeros((len(truth), len(names)))
         chances[:, forest.classes_] = forest.predict_proba(features)
         yield _Guess(FOREST, _note(settings, len(train)), named[chances.argmax(1)], chances)
+
+
+def _predicting(forest: Any) -> Any:
+    # Several jobs add up the trees in an order of their own, and the last digits of a score would
+    # change from run to run.
+    return forest.set_params(n_jobs=1)
 
 
 def _forest_settings(n_train: int, seed: int, jobs: int, rows_a_tree: int | None) -> dict[str, Any]:

@@ -28,10 +28,12 @@ class Prepared:
     Args:
         dataset: samples with labels.
         parts: (samples,) ``train``, ``val``, ``test`` or empty for rows that are not used.
+        source: what people call the data.
     """
 
     dataset: SampleDataset
     parts: NDArray[np.str_]
+    source: str = ""
 
     def rows(self, part: str) -> NDArray[np.int64]:
         """The rows of one part."""
@@ -46,7 +48,10 @@ def prepare(config: RunConfig, records: Records | None = None, *, quiet: bool = 
     Raises:
         GnnmatError: from the source, the graphs, the labels or the split.
     """
-    records = config.data.source.open() if records is None else records
+    source = "given in Python"
+    if records is None:
+        source = str(getattr(config.data.source, "name", config.data.source.kind))
+        records = config.data.source.open()
     if config.data.limit is not None and config.data.limit < len(records):
         draw = np.random.default_rng(config.trainer.seed)
         chosen = np.sort(draw.choice(len(records), config.data.limit, replace=False))
@@ -66,7 +71,7 @@ def prepare(config: RunConfig, records: Records | None = None, *, quiet: bool = 
         raise GnnmatError(
             "The split leaves no training row.", why=f"{len(labelled)} rows have a label."
         )
-    return Prepared(dataset, parts)
+    return Prepared(dataset, parts, source)
 
 
 def _assign(

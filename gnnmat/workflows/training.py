@@ -176,7 +176,7 @@ def _write(
     counts["unused"] = int((prepared.parts == "").sum())
     run = Run(folder, found.metrics, found.baselines, found.audit, counts)
     write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
-    _write_report(run, config, found, hall, seconds)
+    _write_report(run, config, found, hall, prepared.source, seconds)
     results = {
         "metrics": found.metrics,
         "baselines": found.baselines,
@@ -189,7 +189,7 @@ def _write(
 
 
 def _write_report(
-    run: Run, config: RunConfig, found: Evaluation, hall: Hall, seconds: float
+    run: Run, config: RunConfig, found: Evaluation, hall: Hall, source: str, seconds: float
 ) -> None:
     from gnnmat.pages.report import ReportData, write_report
 
@@ -199,7 +199,7 @@ def _write_report(
     summary = [
         ("model", config.model.kind),
         ("task", config.task.kind),
-        ("data", getattr(config.data.source, "name", config.data.source.kind)),
+        ("data", source),
         ("rows", ", ".join(f"{counts[part]:,} {part}" for part in PARTS)),
         ("refused", f"{counts['refused']:,}"),
         ("without a label or a part", f"{counts['unused']:,}"),
