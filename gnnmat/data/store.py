@@ -22,8 +22,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sample import FIELDS, Batch, Sample
 from gnnmat.sources.crystal import Crystal, as_crystal
 
-# Part of every cache key: raise it when the files, or the graphs they hold, change their meaning.
-FORMAT = 1
+FORMAT = 1  # in every cache key: raise it when files or graphs change their meaning
 META = "meta.json"
 
 # field -> (type on disk, level). `edge_index` is split into `source` and `degree`.
