@@ -13,8 +13,31 @@ if TYPE_CHECKING:
 
 def crossval_command(
     recipe: Annotated[
-        str, typer.Argument(help="A YAML file, or the name of a shipped recipe.")
-    ] = "known_crystals",
+        str | None,
+        typer.Argument(
+            help="A YAML file, or the name of a shipped recipe. Default: known_crystals, or "
+            "crystals if --structures is given.",
+            show_default=False,
+        ),
+    ] = None,
+    structures: Annotated[
+        list[str] | None,
+        typer.Option("--structures", "-s", help="Crystal files, folders or patterns."),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", "-t", help="CSV of values; its first column is the id."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Column to learn. May be repeated.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="regression or classification.")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option("--unit", help="NAME=UNIT of a target, such as gap=eV.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
     folds: Annotated[
         int, typer.Option("--folds", "-k", min=2, help="Folds, unless the data set has official.")
     ] = 5,
@@ -34,15 +57,19 @@ def crossval_command(
 
       gnnmat crossval known_crystals --folds 5
 
+      gnnmat crossval --structures cifs/ --targets values.csv --target band_gap
+
       gnnmat crossval matbench_phonons --output runs/phonons
     """
     from gnnmat.train.config import load_config
     from gnnmat.workflows.cross_validation import cross_validate
 
+    from .own_data import OWN_DATA, RECIPE, overrides_of
     from .show import consoles
 
     out, err = consoles()
-    config = load_config(recipe, settings or [])
+    overrides = overrides_of(structures, targets, target, task, unit, epochs) + (settings or [])
+    config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
     folder = output or Path("runs") / f"{config.name}-crossval"
 
     def tell(index: int, run: Run) -> None:

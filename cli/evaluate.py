@@ -42,9 +42,10 @@ def evaluate_command(
     from gnnmat.workflows.evaluating import evaluate_run
     from gnnmat.workflows.run_folder import open_run
 
-    from .show import consoles, print_refused, print_scores
+    from .show import check_output, consoles, print_refused, print_scores
 
     out, _ = consoles()
+    check_output(output)
     if structures is None and table is None:
         if targets is not None:
             raise GnnmatError("--targets needs --structures.", fix="Name the crystals.")

@@ -27,9 +27,10 @@ def predict_command(
     from gnnmat.atomic import write_atomically
     from gnnmat.train.predictor import load
 
-    from .show import consoles
+    from .show import check_output, consoles
 
     out, err = consoles()
+    check_output(output)
     predictor = load(run)
     table = predictor.predict(structures, quiet=quiet)
     refused = table[table["refused"] != ""]

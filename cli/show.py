@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 
@@ -19,6 +21,7 @@ def consoles() -> tuple[Console, Console]:
 # Baselines and scores shown on the terminal; metrics.json and the report have all of them.
 SHOWN = {"MAE", "RMSE", "R2", "accuracy", "balanced accuracy", "ROC AUC"}
 HIDDEN = {"median"}
+FEW = 10  # rows
 
 
 def print_scores(
@@ -66,10 +69,29 @@ def print_scores(
     beside = ", beside trivial baselines" if others else ""
     console.print(f"Scores on {rows[0]['n']:,}{part} rows{beside}:\n")
     console.print(table)
+    if rows[0]["n"] < FEW:
+        console.print(f"\nOn fewer than {FEW} rows scores and intervals say little.")
 
 
 def _number(value: Any) -> str:
     return "" if value is None else f"{value:.3g}"
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse a file that cannot be written before any work is done."""
+    from gnnmat.errors import GnnmatError
+
+    if path is None:
+        return
+    parents = [parent for parent in path.absolute().parents if parent.exists()]
+    if path.is_dir() or not parents[0].is_dir():
+        blocking = path if path.is_dir() else parents[0]
+        kind = "a folder" if path.is_dir() else "a file, not a folder"
+        raise GnnmatError(
+            f"{path} cannot be written.",
+            why=f"{blocking} is {kind}.",
+            fix="Choose another --output.",
+        )
 
 
 def print_counts(console: Console, counts: Mapping[str, int], where: object) -> None:
@@ -78,7 +100,7 @@ def print_counts(console: Console, counts: Mapping[str, int], where: object) -> 
     unused = counts.get("unused", 0)
     print_refused(console, used + unused, counts["refused"], where)
     if unused:
-        console.print(f"{unused:,} of them have no label or no part in the split")
+        console.print(f"{unused:,} of them have no label and are not used")
 
 
 def print_refused(console: Console, read: int, refused: int, where: object) -> None:

@@ -7,9 +7,6 @@ from typing import Annotated
 
 import typer
 
-RECIPE = "known_crystals"
-OWN_DATA = "crystals"
-
 
 def train_command(
     recipe: Annotated[
@@ -79,6 +76,7 @@ def train_command(
     from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
     from gnnmat.workflows.training import resume_training, train
 
+    from .own_data import OWN_DATA, RECIPE, overrides_of
     from .show import consoles, print_counts, print_scores
 
     out, err = consoles()
@@ -107,7 +105,7 @@ def train_command(
             out.print("No epoch was finished before; training begins from the start.")
         run = resume_training(resume, console=progress)
     else:
-        overrides = _overrides(structures, targets, target, task, unit, epochs) + (settings or [])
+        overrides = overrides_of(structures, targets, target, task, unit, epochs) + (settings or [])
         config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
         folder = output or free_folder(config.name)
         run = train(config, folder, overwrite=overwrite, console=progress)
@@ -115,43 +113,3 @@ def train_command(
     print_scores(out, run.metrics, run.baselines)
     out.print(f"\nReport:    {run.report}", soft_wrap=True)
     out.print(f"Try next:  gnnmat predict {run.folder} YOUR_CRYSTAL.cif", soft_wrap=True)
-
-
-def _overrides(
-    structures: list[str] | None,
-    targets: Path | None,
-    target: list[str] | None,
-    task: str | None,
-    unit: list[str] | None,
-    epochs: int | None,
-) -> list[str]:
-    import json
-    import os
-
-    from gnnmat.errors import GnnmatError
-
-    lines = []
-    if structures:
-        lines += [
-            "data.source.kind=files",
-            f"data.source.structures={json.dumps([os.path.abspath(s) for s in structures])}",
-        ]
-    if targets is not None:
-        if not structures:
-            raise GnnmatError("--targets needs --structures.", fix="Name the folder of crystals.")
-        lines.append(f"data.source.targets={json.dumps(os.path.abspath(targets))}")
-    if target:
-        lines.append(f"data.targets={json.dumps(target)}")
-    for pair in unit or []:
-        name, equals, symbol = pair.partition("=")
-        if not equals or not structures:
-            raise GnnmatError(
-                f"--unit {pair}: expected NAME=UNIT beside --structures.",
-                fix="For example --unit band_gap=eV",
-            )
-        lines.append(f"data.source.units.{name}={json.dumps(symbol)}")
-    if task:
-        lines.append(f"task.kind={task}")
-    if epochs is not None:
-        lines.append(f"trainer.epochs={epochs}")
-    return lines

@@ -31,7 +31,7 @@ Recipe = RunConfig | str | Path | Mapping[str, Any]
 
 
 def fit(
-    recipe: Recipe = "known_crystals",
+    recipe: Recipe | None = None,
     *,
     structures: Sequence[Any] | None = None,
     targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
@@ -45,7 +45,8 @@ def fit(
     """A trained run.
 
     Args:
-        recipe: a `RunConfig`, the name of a shipped recipe, a YAML file, or plain options.
+        recipe: a `RunConfig`, the name of a shipped recipe, a YAML file, or plain options;
+            default ``crystals`` with structures of your own, else ``known_crystals``.
         structures: paths, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal` to learn from,
             instead of the recipe's data.
         targets: values by column, one for each structure; NaN or None where unknown.
@@ -74,6 +75,8 @@ def fit(
     settings = dict(options or {})
     if names:
         settings["data.targets"] = list(names)
+    if recipe is None:
+        recipe = "crystals" if records is not None else "known_crystals"
     config = _config(recipe, settings)
     folder = Path(output) if output is not None else free_folder(config.name)
     return train(

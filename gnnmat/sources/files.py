@@ -51,9 +51,12 @@ class FilesSource(BaseModel):
         items, unread = list_items(files)
         refused += unread
         if not items:
+            given = self.structures
+            places = given if isinstance(given, str) else ", ".join(given)
             raise GnnmatError(
-                f"No crystal file in {self.structures!r}.",
+                f"No crystal file in {places}.",
                 why="Looked for CIF, POSCAR, CONTCAR, extended XYZ, JSON, ASE db and traj.",
+                fix="Name the folder, a file, or a pattern such as 'cifs/*.cif'.",
             )
         table = info_table(items)
         if self.targets is not None:
@@ -126,11 +129,13 @@ def match_rows(
             found[number] = row
         if reason:
             refused.append(Refusal(name, f"{place}, row {row + 1}", reason))
+    if not len(rows):
+        raise GnnmatError(f"'{place}' has no rows.", fix="One row a structure, below the header.")
     if not found:
         raise GnnmatError(
             f"No row of '{place}' fits any of the {len(items)} structures.",
             why=f"Its ids begin with {_few(rows)}; the files are {_few([i.id for i in items])}.",
-            fix="the id column must hold the files' stems; choose it with id_column.",
+            fix="The id column must hold the files' stems; choose it with data.source.id_column.",
         )
     missing = [
         Refusal(item.id, item.origin, f"no row in '{place}'")

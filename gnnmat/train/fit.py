@@ -188,6 +188,15 @@ def plain_errors(folder: Path) -> Iterator[None]:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _no_memory(str(error)) from error
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise GnnmatError(
+            "A training batch holds a single atom, which batch normalisation cannot work with.",
+            why="There are too few training crystals, or batches are too small.",
+            fix="Give more crystals, raise trainer.batch_size, or set model.form=paper, which "
+            "has no normalisation.",
+        ) from error
     except MisconfigurationException as error:
         raise GnnmatError(
             "Training cannot be set up this way.",

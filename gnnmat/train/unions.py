@@ -41,10 +41,17 @@ def plain_error(error: ValidationError, root: type[BaseModel]) -> GnnmatError:
             lines.append(f"{path}: unknown option.")
             fixes.append(_other_kind(place) or did_you_mean(place[-1], options))
         elif trouble["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-            lines.append(f"{path}.kind: {trouble['msg'].lower()}.")
+            given = trouble.get("ctx", {}).get("tag", "")
+            lines.append(f"{path}.kind: '{given}' is none of the kinds there are.")
+            fixes.append(did_you_mean(given, _kinds_at(trouble.get("ctx", {}))))
         else:
             lines.append(f"{path}: {trouble['msg'].lower()}, got {trouble['input']!r}.")
     return GnnmatError("\n".join(lines), fix=" ".join(fix for fix in fixes if fix))
+
+
+def _kinds_at(context: dict[str, Any]) -> list[str]:
+    """The kinds that pydantic expected."""
+    return [tag.strip(" '") for tag in str(context.get("expected_tags", "")).split(",") if tag]
 
 
 def _other_kind(place: Sequence[str]) -> str:

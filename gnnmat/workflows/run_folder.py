@@ -145,6 +145,12 @@ def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> 
                     fix="Choose another --output, --resume it, or --overwrite it.",
                 )
             _clear(folder)
+        elif not resume and not is_follower() and folder.is_dir() and any(folder.iterdir()):
+            raise GnnmatError(
+                f"{folder} is not empty and holds no run.",
+                why="A run's files would mix with what lies there.",
+                fix="Choose another folder with --output.",
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if not resume and not is_follower():
             write_atomically(folder / CONFIG, config.to_yaml())
@@ -154,6 +160,14 @@ def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> 
             why=str(error.strerror or error),
             fix="Choose another folder with --output.",
         ) from error
+
+
+def release(folder: Path) -> None:
+    """Take back the claim of a run that failed before its first step; other files stay."""
+    if not is_follower() and not (folder / CHECKPOINTS).exists():
+        _clear(folder)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _clear(folder: Path) -> None:

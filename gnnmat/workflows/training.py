@@ -15,6 +15,7 @@ from rich.console import Console
 from gnnmat.atomic import write_atomically
 from gnnmat.data.loading import DataModule
 from gnnmat.data.symmetry import formulas
+from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import (
@@ -41,6 +42,7 @@ from gnnmat.workflows.run_folder import (
     is_finished,
     is_follower,
     open_run,
+    release,
     write_refused,
 )
 
@@ -76,14 +78,19 @@ def train(
     quiet = console is None
     claim(folder, config, resume=resume, overwrite=overwrite)
     with plain_errors(folder):
-        prepared = prepare(config, records, quiet=quiet)
-        fingerprints = _fingerprints(prepared)
+        try:
+            prepared = prepare(config, records, quiet=quiet)
+            fingerprints = _fingerprints(prepared)
+            hall = _hall(config, prepared, model)
+        except GnnmatError:
+            if not resume:
+                release(folder)
+            raise
         if resume:
             check_fingerprints(folder, fingerprints)
         if not is_follower():
             write_refused(folder, prepared.dataset.refused)
             write_environment(folder, fingerprints)
-        hall = _hall(config, prepared, model)
         trainer = fit(hall, _data(config, prepared), config, folder, resume=resume, console=console)
         if not trainer.is_global_zero:
             raise SystemExit(0)  # the other processes of a distributed run have done their part
