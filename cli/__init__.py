@@ -46,11 +46,11 @@ def _print_error(error: GnnmatError) -> None:
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
-    console.print(Text("Error: ", style="bold red") + Text(error.what))
+    console.print(Text("Error: ", style="bold red") + Text(error.what), soft_wrap=True)
     if error.why:
-        console.print(Text(error.why))
+        console.print(Text(error.why), soft_wrap=True)
     if error.fix:
-        console.print(Text("Fix: ", style="bold green") + Text(error.fix))
+        console.print(Text("Fix: ", style="bold green") + Text(error.fix), soft_wrap=True)
 
 
 app = typer.Typer(
