@@ -34,6 +34,13 @@ class _PlainErrors(TyperGroup):
                 raise
             _print_error(error)
             raise typer.Exit(2) from None
+        except OSError as error:
+            if ctx.meta["debug"]:
+                raise
+            why = error.strerror or str(error)
+            where = error.filename or "A file"
+            _print_error(GnnmatError(f"{where} cannot be read or written.", why=why))
+            raise typer.Exit(2) from None
         except KeyboardInterrupt as interrupt:
             if ctx.meta["debug"]:
                 raise

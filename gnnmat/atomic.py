@@ -15,6 +15,8 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp makes files for the owner alone; the umask should decide as for any other file.
         mask = os.umask(0)
         os.umask(mask)

@@ -117,7 +117,8 @@ def _item(part: Part, path: Path, relative: str, name: str, sha: bytes) -> Item:
     mark = f"#{part.number}" if part.number else ""
     names = (stem(path.name), path.name, relative, _without_suffix(relative))
     others = tuple(dict.fromkeys(other + mark for other in names))
-    digest = sha + part.number.to_bytes(8, "little")
+    # The kind of file belongs to it: the same text reads differently under another ending.
+    digest = sha + part.number.to_bytes(8, "little") + str(crystal_format(path)).encode()
     return Item(name + mark, others, f"{path}{mark}", part.raw, dict(part.info), digest, mark)
 
 

@@ -136,9 +136,26 @@ def _from_dictionary(plain: Mapping[str, Any]) -> Crystal:
         found = plain.get("@class") or ", ".join(list(map(str, plain))[:5]) or "nothing"
         raise GnnmatError(f"The JSON is not a pymatgen structure (it holds: {found}).")
     try:
-        return from_structure(Structure.from_dict(dict(plain)))
+        return from_structure(Structure.from_dict(_without_properties(plain)))
     except (KeyError, TypeError, ValueError) as error:
         raise GnnmatError(f"The JSON is not a pymatgen structure: {error}.") from error
+
+
+def _without_properties(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The dictionary with nothing but lattice and sites.
+
+    pymatgen decodes properties with monty, which imports whatever module they name; a file from
+    elsewhere must not run code.
+    """
+    sites = []
+    for site in plain["sites"]:
+        kept = {name: site[name] for name in ("abc", "xyz", "label") if name in site}
+        species = [
+            {name: one[name] for name in ("element", "occu", "oxidation_state") if name in one}
+            for one in site["species"]
+        ]
+        sites.append({**kept, "species": species})
+    return {"lattice": {"matrix": plain["lattice"]["matrix"]}, "sites": sites}
 
 
 def crystal_format(path: str | Path) -> str | None:

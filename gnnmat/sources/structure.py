@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
 
+VACUUM = 10.5  # Å on each side of a slab; the gap exceeds the largest cutoff, 20 Å
 FULL = 1e-3  # an occupancy this close to 1 is 1: thirds are printed with four digits at best
 
 
@@ -61,6 +62,13 @@ def from_atoms(atoms: Atoms) -> Crystal:
         if len(species) != 1 or any(abs(part - 1.0) > FULL for part in species.values()):
             content = ", ".join(f"{symbol} {part:.3g}" for symbol, part in species.items())
             raise GnnmatError(f"The crystal is disordered: partial occupancy ({content}).")
+    free = [axis for axis in range(3) if not atoms.pbc[axis]]
+    if free and np.isfinite(cell).all() and np.isfinite(atoms.positions).all():
+        # A slab or wire: room on both sides, so that it never meets its own image.
+        atoms = atoms.copy()
+        atoms.set_cell(atoms.cell.complete())
+        atoms.center(vacuum=VACUUM, axis=free)
+        cell = np.array(atoms.cell.array, dtype=np.float64)
     if np.isfinite(cell).all() and np.linalg.matrix_rank(cell) < 3:
         raise GnnmatError("The cell has no volume: a lattice vector is missing or dependent.")
     frac = np.asarray(atoms.positions, dtype=np.float64) @ np.linalg.inv(cell)

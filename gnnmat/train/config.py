@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gnnmat.data.splits import RandomSplit, Split
 from gnnmat.errors import GnnmatError, did_you_mean
@@ -34,6 +34,12 @@ class DataConfig(_Part):
     targets: tuple[str, ...] = Field(
         (), description="Columns to learn; empty takes the card's default target."
     )
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _one_name(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
     limit: int | None = Field(None, gt=0, description="Use this many samples at most, by seed.")
     workers: int | None = Field(
         None, ge=0, description="Processes that read structures; null chooses by the work."
@@ -145,7 +151,8 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
     """
     tree: dict[str, Any] = _copy(plain)
     _fill_kinds(tree, RunConfig())
-    for override in overrides:
+    # Kinds first: choosing one drops the options of another, wherever it stands on the line.
+    for override in sorted(overrides, key=lambda one: not _chooses_kind(one)):
         _set(tree, override)
     _fill_kinds(tree, RunConfig())
     try:
@@ -167,6 +174,10 @@ def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
 
 def _copy(tree: Any) -> Any:
     return {key: _copy(value) for key, value in tree.items()} if isinstance(tree, Mapping) else tree
+
+
+def _chooses_kind(override: str) -> bool:
+    return override.partition("=")[0].strip().endswith(".kind")
 
 
 def _set(tree: dict[str, Any], override: str) -> None:

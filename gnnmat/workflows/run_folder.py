@@ -127,8 +127,8 @@ def is_follower() -> bool:
     return int(os.environ.get("LOCAL_RANK", "0")) > 0
 
 
-def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> None:
-    """Make the run folder ours, or say why not.
+def claim(folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Make sure that the run folder can be ours; a run in it is not touched yet.
 
     Raises:
         GnnmatError: there is a run, or none to resume, or the folder cannot be written.
@@ -144,7 +144,6 @@ def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> 
                     f"{folder} already holds a run.",
                     fix="Choose another --output, --resume it, or --overwrite it.",
                 )
-            _clear(folder)
         elif not resume and not is_follower() and folder.is_dir() and any(folder.iterdir()):
             raise GnnmatError(
                 f"{folder} is not empty and holds no run.",
@@ -152,8 +151,6 @@ def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> 
                 fix="Choose another folder with --output.",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        if not resume and not is_follower():
-            write_atomically(folder / CONFIG, config.to_yaml())
     except OSError as error:
         raise GnnmatError(
             f"The run folder {folder} cannot be written.",
@@ -162,12 +159,17 @@ def claim(folder: Path, config: RunConfig, *, resume: bool, overwrite: bool) -> 
         ) from error
 
 
-def release(folder: Path) -> None:
-    """Take back the claim of a run that failed before its first step; other files stay."""
-    if not is_follower() and not (folder / CHECKPOINTS).exists():
+def begin(folder: Path, config: RunConfig) -> None:
+    """Start a new run in a claimed folder; what an earlier one wrote is removed only now."""
+    if not is_follower():
         _clear(folder)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        write_atomically(folder / CONFIG, config.to_yaml())
+
+
+def release(folder: Path) -> None:
+    """Take back the claim of a run that was refused before it began."""
+    if not is_follower() and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _clear(folder: Path) -> None:

@@ -37,6 +37,7 @@ from gnnmat.workflows.run_folder import (
     PREDICTIONS,
     REFUSED,
     Run,
+    begin,
     claim,
     free_folder,
     is_finished,
@@ -76,7 +77,7 @@ def train(
     """
     began = time.monotonic()
     quiet = console is None
-    claim(folder, config, resume=resume, overwrite=overwrite)
+    claim(folder, resume=resume, overwrite=overwrite)
     with plain_errors(folder):
         try:
             prepared = prepare(config, records, quiet=quiet)
@@ -88,6 +89,8 @@ def train(
             raise
         if resume:
             check_fingerprints(folder, fingerprints)
+        else:
+            begin(folder, config)
         if not is_follower():
             write_refused(folder, prepared.dataset.refused)
             write_environment(folder, fingerprints)

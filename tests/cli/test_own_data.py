@@ -107,3 +107,26 @@ def test_fit_of_own_crystals_takes_the_recipe_for_own_crystals(tmp_path: Path) -
     )
     config = gnnmat.load_config(run.folder / "config.yaml")
     assert (config.name, config.task.scale) == ("crystals", "standard")  # type: ignore[union-attr]
+
+
+def test_refused_overwrite_leaves_the_run_as_it_was(folder: Path, tmp_path: Path) -> None:
+    table, run = tmp_path / "values.csv", tmp_path / "run"
+    table.write_text("id,size\nAl,1\nCu,2\nAg,3\nAu,4\nNi,5\nPt,6\n")
+    words = ["train", "-s", folder, "-t", table, "--target", "size", "--epochs", 1, "-q", "-o", run]
+    assert call(*words).exit_code == 0
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    done = call(*words, "--overwrite", "--set", "split.kind=column", "--set", "split.column=none")
+    assert done.exit_code == 2
+    assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+
+
+def test_order_of_options_does_not_matter() -> None:
+    kind, by = "split.kind=group", "split.by=prototype"
+    for first, second in ((kind, by), (by, kind)):
+        config = gnnmat.load_config("known_crystals", [first, second])
+        assert config.split.by == "prototype"  # type: ignore[union-attr]
+
+
+def test_one_target_needs_no_brackets() -> None:
+    config = gnnmat.load_config("crystals", ["data.targets=band_gap"])
+    assert config.data.targets == ("band_gap",)

@@ -140,8 +140,7 @@ def test_options_in_the_table_of_devices_exist(option: str) -> None:
 def test_yaml_blocks_are_yaml_and_recipes_are_valid(text: str) -> None:
     plain = yaml.safe_load(text)
     if "columns" not in plain:  # a card
-        source = plain["data"]
-        parse_config({"data": {"source": source} if "kind" in source else source})
+        parse_config({"data": plain["data"]})
 
 
 def test_the_shown_recipe_is_what_config_prints() -> None:
