@@ -113,7 +113,12 @@ def fold_split(config: RunConfig, folds: int) -> FoldsSplit:
             seed=official.random_state or 0,
         )
     by = config.split.by if isinstance(config.split, GroupSplit) else None
-    return FoldsSplit(k=folds, by=None if by == "element" else by, seed=config.trainer.seed)
+    if by == "element":
+        raise GnnmatError(
+            "A split by element cannot be cut into folds: a crystal has several elements.",
+            fix="split.by=formula or prototype, or split.kind=random",
+        )
+    return FoldsSplit(k=folds, by=by, seed=config.trainer.seed)
 
 
 def fold_config(config: RunConfig, split: FoldsSplit, index: int) -> RunConfig:

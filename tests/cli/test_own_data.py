@@ -130,3 +130,9 @@ def test_order_of_options_does_not_matter() -> None:
 def test_one_target_needs_no_brackets() -> None:
     config = gnnmat.load_config("crystals", ["data.targets=band_gap"])
     assert config.data.targets == ("band_gap",)
+
+
+def test_folds_by_element_are_refused_in_words() -> None:
+    done = call("crossval", "--set", "split.kind=group", "--set", "split.by=element", "-q")
+    assert done.exit_code == 2
+    assert "cannot be cut into folds" in done.stderr
