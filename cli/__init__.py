@@ -34,6 +34,8 @@ class _PlainErrors(TyperGroup):
                 raise
             _print_error(error)
             raise typer.Exit(2) from None
+        except BrokenPipeError:
+            raise  # `gnnmat ... | head`: nothing is wrong
         except OSError as error:
             if ctx.meta["debug"]:
                 raise

@@ -7,49 +7,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .own_data import (
+    OWN_DATA,
+    RECIPE,
+    Epochs,
+    Quiet,
+    Recipe,
+    Settings,
+    Structures,
+    Target,
+    Targets,
+    Task,
+    Unit,
+    overrides_of,
+)
+
 if TYPE_CHECKING:
     from gnnmat.workflows.run_folder import Run
 
 
 def crossval_command(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped recipe. Default: known_crystals, or "
-            "crystals if --structures is given.",
-            show_default=False,
-        ),
-    ] = None,
-    structures: Annotated[
-        list[str] | None,
-        typer.Option("--structures", "-s", help="Crystal files, folders or patterns."),
-    ] = None,
-    targets: Annotated[
-        Path | None,
-        typer.Option("--targets", "-t", help="CSV of values; its first column is the id."),
-    ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option("--target", help="Column to learn. May be repeated.")
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option("--task", help="regression or classification.")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option("--unit", help="NAME=UNIT of a target, such as gap=eV.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    recipe: Recipe = None,
+    structures: Structures = None,
+    targets: Targets = None,
+    target: Target = None,
+    task: Task = None,
+    unit: Unit = None,
+    epochs: Epochs = None,
     folds: Annotated[
         int, typer.Option("--folds", "-k", min=2, help="Folds, unless the data set has official.")
     ] = 5,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Any option by its path.")
-    ] = None,
+    settings: Settings = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of all folds.", show_default=False),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin again.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train on k folds and report the mean score; give the same command again to go on.
 
@@ -64,7 +58,6 @@ def crossval_command(
     from gnnmat.train.config import load_config
     from gnnmat.workflows.cross_validation import cross_validate
 
-    from .own_data import OWN_DATA, RECIPE, overrides_of
     from .show import consoles
 
     out, err = consoles()

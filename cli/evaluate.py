@@ -7,17 +7,13 @@ from typing import Annotated
 
 import typer
 
+from .own_data import Quiet, Structures, Targets
+
 
 def evaluate_command(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
-    structures: Annotated[
-        list[str] | None,
-        typer.Option("--structures", "-s", help="Crystal files, folders or patterns."),
-    ] = None,
-    targets: Annotated[
-        Path | None,
-        typer.Option("--targets", "-t", help="CSV of true values; first column is the id."),
-    ] = None,
+    structures: Structures = None,
+    targets: Targets = None,
     table: Annotated[
         str | None,
         typer.Option("--table", help="Instead: a parquet, jsonl or CSV table of crystals."),
@@ -25,7 +21,7 @@ def evaluate_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write predictions to this CSV file.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Score a trained run; without new data, show the scores it was stored with.
 

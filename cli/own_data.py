@@ -1,11 +1,51 @@
-"""Options for a user's own crystals, as overrides of a recipe."""
+"""Options that several commands share, and those for a user's own crystals as overrides."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 RECIPE = "known_crystals"
 OWN_DATA = "crystals"
+
+Recipe = Annotated[
+    str | None,
+    typer.Argument(
+        help="A YAML file, or the name of a shipped recipe. Default: known_crystals, or "
+        "crystals if --structures is given.",
+        show_default=False,
+    ),
+]
+Structures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--structures", "-s", help="Folder, file or pattern of crystal files. May be repeated."
+    ),
+]
+Targets = Annotated[
+    Path | None,
+    typer.Option(
+        "--targets",
+        "-t",
+        help="CSV of values; its first column is the id, that is the file's name without its "
+        "ending.",
+    ),
+]
+Target = Annotated[
+    list[str] | None, typer.Option("--target", help="Column to learn. May be repeated.")
+]
+Task = Annotated[str | None, typer.Option("--task", help="regression or classification.")]
+Unit = Annotated[
+    list[str] | None, typer.Option("--unit", help="NAME=UNIT of a target, such as gap=eV.")
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any option by its path: --set optimizer.lr=3e-4."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
 def overrides_of(

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .own_data import Quiet
+
 
 def predict_command(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
@@ -14,7 +16,7 @@ def predict_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table to this CSV file.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Predict the properties of crystals; nothing but their files is needed.
 

@@ -7,45 +7,31 @@ from typing import Annotated
 
 import typer
 
+from .own_data import (
+    OWN_DATA,
+    RECIPE,
+    Epochs,
+    Quiet,
+    Recipe,
+    Settings,
+    Structures,
+    Target,
+    Targets,
+    Task,
+    Unit,
+    overrides_of,
+)
+
 
 def train_command(
-    recipe: Annotated[
-        str | None,
-        typer.Argument(
-            help="A YAML file, or the name of a shipped recipe. Default: known_crystals, or "
-            "crystals if --structures is given.",
-            show_default=False,
-        ),
-    ] = None,
-    structures: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--structures", "-s", help="Folder, file or pattern of crystal files. May be repeated."
-        ),
-    ] = None,
-    targets: Annotated[
-        Path | None,
-        typer.Option(
-            "--targets",
-            "-t",
-            help="CSV of values; its first column is the id, that is the file's name without "
-            "its ending.",
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option("--target", help="Column to learn. May be repeated.")
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option("--task", help="regression or classification.")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option("--unit", help="NAME=UNIT of a target, such as gap=eV.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Any option by its path: --set optimizer.lr=3e-4."),
-    ] = None,
+    recipe: Recipe = None,
+    structures: Structures = None,
+    targets: Targets = None,
+    target: Target = None,
+    task: Task = None,
+    unit: Unit = None,
+    epochs: Epochs = None,
+    settings: Settings = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Run folder. Default: runs/NAME.", show_default=False),
@@ -57,7 +43,7 @@ def train_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run in --output.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model and write weights, predictions, scores and a report.
 
@@ -76,7 +62,6 @@ def train_command(
     from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
     from gnnmat.workflows.training import resume_training, train
 
-    from .own_data import OWN_DATA, RECIPE, overrides_of
     from .show import consoles, print_counts, print_scores
 
     out, err = consoles()
