@@ -1,0 +1,1 @@
+"""Physics that makes data: spin waves, instrument resolution, noise. No file access."""
