@@ -134,11 +134,11 @@ class Collinear:
         x = root[:, None] * (lower @ v) / (2 * w).sqrt()[..., None, :]
         solved = torch.linalg.solve_triangular(lower.mH, v, upper=True)
         z = 1j * (root * sign)[:, None] * solved * (w / 2).sqrt()[..., None, :]
-        amplitude = torch.stack([x, z], dim=-1)  # (B, blocks, K, n, m, 2)
-        return Modes(
-            energies=w.permute(0, 2, 1, 3).flatten(2),
-            amplitude=amplitude.permute(0, 2, 1, 4, 5, 3).flatten(2, 3),
-        )
+        batch, blocks, points, size, _ = x.shape
+        amplitude = x.new_empty(batch, points, blocks, size, 2, size)
+        amplitude[..., 0, :] = x.permute(0, 2, 1, 4, 3)
+        amplitude[..., 1, :] = z.permute(0, 2, 1, 4, 3)
+        return Modes(w.permute(0, 2, 1, 3).flatten(2), amplitude.flatten(2, 3))
 
     def softest(self, values: Tensor, parts: tuple[Tensor, Tensor]) -> Tensor:
         """(B,) the lowest w^2 in meV^2; minus infinity where the other matrix is not positive."""
@@ -159,7 +159,7 @@ def combine(values: Tensor, part: Tensor) -> Tensor:
     """(B, blocks, K, n, n) matrices for these couplings, with the fixed part."""
     ones = torch.ones_like(values[:, :1])
     weights = torch.cat([values, ones], dim=1).to(part.dtype)
-    return torch.einsum("bp,p...->b...", weights, part)
+    return (weights @ part.flatten(1)).view(len(values), *part.shape[1:])
 
 
 def across(system: SpinSystem, axis: Floats) -> Floats:
