@@ -14,8 +14,10 @@ from .config import config_command
 from .crossval import crossval_command
 from .datasets import datasets_app
 from .evaluate import evaluate_command
+from .models import models_command
 from .predict import predict_command
 from .train import train_command
+from .trust import trust_command
 
 
 class _PlainErrors(TyperGroup):
@@ -93,7 +95,9 @@ def _options(
 
 app.command("train")(train_command)
 app.command("predict")(predict_command)
+app.command("trust")(trust_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
+app.command("models")(models_command)
 app.command("config")(config_command)
 app.add_typer(datasets_app, name="datasets")

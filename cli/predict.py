@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .own_data import Quiet
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
 
 def predict_command(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
-    structures: Annotated[list[str], typer.Argument(help="Crystal files, folders or patterns.")],
+    run: Annotated[
+        str, typer.Argument(help="Folder of a trained run or ensemble, or a shipped model's name.")
+    ],
+    samples: Annotated[
+        list[str],
+        typer.Argument(help="Crystal files, folders or patterns; spectra for a model of spectra."),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table to this CSV file.")
     ] = None,
+    dropout: Annotated[
+        int,
+        typer.Option("--dropout-samples", min=0, help="Draws of dropout, for its uncertainty."),
+    ] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Predict the properties of crystals; nothing but their files is needed.
+    """Predict properties or classes; nothing but the files is needed.
+
+    Where thresholds were fixed (gnnmat trust), each answer comes with a verdict in words.
 
     [bold]Examples[/]
 
@@ -26,40 +41,57 @@ def predict_command(
 
       gnnmat predict runs/gap candidates/ --output predictions.csv
     """
+    from gnnmat.api import load
     from gnnmat.atomic import write_atomically
-    from gnnmat.train.predictor import load
 
     from .show import check_output, consoles
 
     out, err = consoles()
     check_output(output)
-    predictor = load(run)
-    table = predictor.predict(structures, quiet=quiet)
+    predictor = load(run, samples=dropout)
+    table = predictor.predict(samples, quiet=quiet)
     refused = table[table["refused"] != ""]
+    done = table[table["refused"] == ""]
     if output is not None:
         write_atomically(output, table.to_csv(index=False))
         out.print(f"Predictions: {output}", soft_wrap=True)
     else:
-        _print(out, table[table["refused"] == ""])
+        _print(out, done)
+    if "verdict" in table:
+        _print_verdicts(out, done)
     for _, row in refused.head(20).iterrows():
         err.print(f"refused  {row['id']}: {row['refused']}", markup=False, soft_wrap=True)
     if len(refused):
         err.print(f"{table['id'].nunique() - len(refused):,} predicted, {len(refused):,} refused")
 
 
-def _print(out: object, table: object) -> None:
+def _print(out: Console, table: pd.DataFrame) -> None:
     from rich.table import Table
 
-    # Of the probabilities only that of the predicted class; the CSV file has all of them.
+    # Of the probabilities only that of the predicted class; the CSV file has all of them. The
+    # verdicts are sentences and stand below.
     columns = [
         name
-        for name in table.columns  # type: ignore[attr-defined]
-        if name != "refused" and not name.startswith("probability_")
+        for name in table.columns
+        if name not in {"refused", "verdict", "in_distribution"}
+        and not name.startswith(("probability_", "score_"))
+        and not (name == "formula" and (table[name] == "").all())
     ]
     shown = Table(box=None, pad_edge=False)
     for name in columns:
-        number = name.startswith(("pred", "prob"))
+        number = table[name].dtype.kind == "f" or name == "prediction"
         shown.add_column(name, justify="right" if number else "left", overflow="fold")
-    for row in table[columns].itertuples(index=False):  # type: ignore[index]
+    for row in table[columns].itertuples(index=False):
         shown.add_row(*(f"{v:.5g}" if isinstance(v, float) else str(v) for v in row))
-    out.print(shown)  # type: ignore[attr-defined]
+    out.print(shown)
+
+
+def _print_verdicts(out: Console, table: pd.DataFrame) -> None:
+    """One sentence a sample, at most twenty, and how many may be trusted."""
+    each = table.drop_duplicates("id")
+    out.print()
+    for _, row in each.head(20).iterrows():
+        out.print(f"{row['id']}: {row['verdict']}", markup=False, soft_wrap=True)
+    if len(each) > 1:
+        trusted = int(each["in_distribution"].astype(bool).sum())
+        out.print(f"{trusted:,} of {len(each):,} in distribution")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,11 @@ from .own_data import (
     overrides_of,
 )
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gnnmat.workflows.run_folder import Run
+
 
 def train_command(
     recipe: Recipe = None,
@@ -32,6 +37,9 @@ def train_command(
     unit: Unit = None,
     epochs: Epochs = None,
     settings: Settings = None,
+    members: Annotated[
+        int, typer.Option("--members", min=1, help="Fits with different seeds: an ensemble.")
+    ] = 1,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Run folder. Default: runs/NAME.", show_default=False),
@@ -55,14 +63,17 @@ def train_command(
 
       gnnmat train configs/x.yaml --set optimizer.lr=3e-4 --output runs/gap
 
+      gnnmat train configs/x.yaml --members 5             # an ensemble; again to go on
+
       gnnmat train --resume runs/gap
     """
     from gnnmat.errors import GnnmatError
     from gnnmat.train.config import load_config
+    from gnnmat.workflows.ensemble import is_ensemble, resume_ensemble, train_ensemble
     from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
     from gnnmat.workflows.training import resume_training, train
 
-    from .show import consoles, print_counts, print_scores
+    from .show import consoles
 
     out, err = consoles()
     progress = None if quiet else err
@@ -76,6 +87,7 @@ def train_command(
             unit,
             epochs,
             settings,
+            members > 1,
             output,
             overwrite,
         )
@@ -84,6 +96,10 @@ def train_command(
                 "--resume goes on with the run as it was begun and takes no other option.",
                 fix=f"gnnmat train --resume {resume}",
             )
+        if is_ensemble(resume):
+            run = resume_ensemble(resume, console=progress).run
+            _tell(out, run)
+            return
         if is_finished(resume):
             out.print(f"{resume} was finished before; nothing was trained.", soft_wrap=True)
         elif is_run(resume) and not has_checkpoint(resume):
@@ -93,7 +109,24 @@ def train_command(
         overrides = overrides_of(structures, targets, target, task, unit, epochs) + (settings or [])
         config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
         folder = output or free_folder(config.name)
-        run = train(config, folder, overwrite=overwrite, console=progress)
+        if members > 1:
+            run = train_ensemble(
+                config,
+                folder,
+                members=members,
+                overwrite=overwrite,
+                console=progress,
+                on_member=lambda number, _: out.print(f"member {number} is finished"),
+            ).run
+        else:
+            run = train(config, folder, overwrite=overwrite, console=progress)
+    _tell(out, run)
+
+
+def _tell(out: Console, run: Run) -> None:
+    """What was learned, and what to try next."""
+    from .show import print_counts, print_scores
+
     print_counts(out, run.counts, run.folder / "refused.csv")
     print_scores(out, run.metrics, run.baselines)
     out.print(f"\nReport:    {run.report}", soft_wrap=True)

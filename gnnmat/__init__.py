@@ -11,7 +11,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnnmat.api import cross_validate, evaluate, fit, load, resume
+    from gnnmat.api import cross_validate, evaluate, fit, load, resume, trust
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
@@ -23,6 +23,7 @@ _PLACES = {
     "load": "gnnmat.api",
     "resume": "gnnmat.api",
     "evaluate": "gnnmat.api",
+    "trust": "gnnmat.api",
     "cross_validate": "gnnmat.api",
     "GnnmatError": "gnnmat.errors",
     "Encoder": "gnnmat.models.encoder",
@@ -50,6 +51,7 @@ __all__ = [
     "load",
     "load_config",
     "resume",
+    "trust",
 ]
 
 __version__ = _version("gnnmat")

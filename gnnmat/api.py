@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from gnnmat.errors import GnnmatError
 from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
-from gnnmat.train.predictor import Predictor, load
+from gnnmat.train.judge import load_model
+from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.cross_validation import CrossValidation
 from gnnmat.workflows.cross_validation import cross_validate as _cross_validate
 from gnnmat.workflows.evaluating import Evaluated
 from gnnmat.workflows.evaluating import evaluate_run as _evaluate_run
+from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.run_folder import Run, free_folder
 from gnnmat.workflows.training import resume_training, train
+from gnnmat.workflows.trust import FALSE_REFUSAL, fit_trust
+from gnnmat.zoo import find_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gnnmat.models.encoder import Encoder
     from gnnmat.sources.records import Records
+    from gnnmat.train.trust import Trust
 
-__all__ = ["Predictor", "Run", "cross_validate", "evaluate", "fit", "load", "resume"]
+__all__ = ["Predictor", "Run", "cross_validate", "evaluate", "fit", "load", "resume", "trust"]
 
 Recipe = RunConfig | str | Path | Mapping[str, Any]
 
@@ -37,6 +42,7 @@ def fit(
     targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
     target: str | Sequence[str] = (),
     model: Encoder | None = None,
+    members: int = 1,
     output: str | Path | None = None,
     overwrite: bool = False,
     options: Mapping[str, Any] | None = None,
@@ -53,6 +59,8 @@ def fit(
         target: column or columns to learn; default all columns of ``targets``, or what the
             recipe says.
         model: your own encoder, instead of the recipe's.
+        members: fits with different seeds; more than one is an ensemble, which goes on where it
+            was interrupted when it is asked for again in the same ``output``.
         output: run folder; default ``runs/<name>``, with a number if that is taken.
         overwrite: replace a run in ``output``.
         options: dotted options, such as ``{"trainer.epochs": 20}``.
@@ -79,6 +87,21 @@ def fit(
         recipe = "crystals" if records is not None else "known_crystals"
     config = _config(recipe, settings)
     folder = Path(output) if output is not None else free_folder(config.name)
+    if members > 1:
+        if model is not None:
+            raise GnnmatError(
+                "Every member of an ensemble begins with weights of its own, but the model given "
+                "has some already.",
+                fix="Use a model of the recipe, or call fit once a member.",
+            )
+        return train_ensemble(
+            config,
+            folder,
+            members=members,
+            records=records,
+            overwrite=overwrite,
+            console=_console(progress),
+        ).run
     return train(
         config,
         folder,
@@ -110,6 +133,62 @@ def resume(
     """
     return resume_training(
         Path(run), records=_records(structures, targets), model=model, console=_console(progress)
+    )
+
+
+def load(
+    run: str | Path, *, model: Encoder | None = None, samples: int = 0, seed: int = 0
+) -> Predictor:
+    """A trained run, an ensemble or a shipped model, ready to predict.
+
+    Where thresholds were fixed (`gnnmat trust`), the table of predictions has ``verdict`` and
+    ``in_distribution``; an ensemble adds ``disagreement``.
+
+    Args:
+        run: folder written by a training, or the name of a shipped model.
+        model: the user's own encoder, if it was trained with one.
+        samples: draws of the dropout of each member, for runs trained with dropout.
+        seed: of the dropout.
+
+    Raises:
+        GnnmatError: not a finished run, or its files are damaged.
+    """
+    return load_model(find_model(run), model=model, samples=samples, seed=seed)
+
+
+def trust(
+    run: str | Path,
+    *,
+    structures: Sequence[Any] | None = None,
+    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
+    model: Encoder | None = None,
+    false_refusal: float = FALSE_REFUSAL,
+    scores: Sequence[str] | None = None,
+    samples: int = 0,
+    draws: int = 1,
+) -> Trust:
+    """What is in distribution for a run or an ensemble, kept in its folder.
+
+    `load` then gives predictions with a verdict.
+
+    Args:
+        run: the run folder.
+        structures: what it was trained on, if that was given to `fit`.
+        targets: likewise.
+        model: the user's own encoder, if the run has one.
+        false_refusal: share of validation samples that may be refused.
+        scores: those that count in the verdict; default all.
+        samples: draws of the dropout of each member.
+        draws: looks at each validation row, with other noise each time.
+    """
+    return fit_trust(
+        Path(run),
+        records=_records(structures, targets),
+        model=model,
+        false_refusal=false_refusal,
+        scores=scores,
+        samples=samples,
+        draws=draws,
     )
 
 

@@ -61,6 +61,7 @@ FIELDS: dict[str, Field] = {
         "cell of the neighbour: pos[source] + offset @ lattice - pos[centre] is the bond",
     ),
     "image": Field("(1, C, *S)", torch.float32, "sample", "", "channels and S spatial axes"),
+    "mask": Field("(1, C, *S)", torch.bool, "sample", "", "true: no detector there"),
     "row": Field("(1,)", torch.int64, "sample", "", "row in the data set"),
     "group": Field("(1,)", torch.int64, "sample", "", "samples of one group are never split"),
     "y_sample": Field("(1, d)", torch.float32, "sample", "as in TargetSpec", "NaN: no label"),
@@ -115,6 +116,7 @@ class DataSpec:
         channels: channels of the image, 0 for graphs.
         image_shape: spatial shape of the image, empty for graphs.
         neighbours: mean number of edges an atom, 0 for images.
+        layout: axes of a stack of slices, from `SliceLayout.to_dict`; empty for others.
     """
 
     fields: tuple[str, ...]
@@ -123,6 +125,7 @@ class DataSpec:
     channels: int = 0
     image_shape: tuple[int, ...] = ()
     neighbours: float = 0.0
+    layout: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, for ``spec.json``."""
@@ -142,6 +145,7 @@ class DataSpec:
             channels=plain["channels"],
             image_shape=tuple(plain["image_shape"]),
             neighbours=plain["neighbours"],
+            layout=plain.get("layout", {}),
         )
 
 

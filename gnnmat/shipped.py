@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,3 +11,14 @@ def shipped(room: Literal["datasets", "configs"]) -> Path:
     """The folder of shipped cards or recipes: inside the package, or beside it in a checkout."""
     inside = Path(__file__).parent / room
     return inside if inside.is_dir() else Path(__file__).parents[1] / room
+
+
+@cache
+def recipes(kind: Literal["training", "simulation"]) -> dict[str, Path]:
+    """The shipped recipes of one kind by name; those of simulations list ``hypotheses``."""
+    import yaml
+
+    files = sorted(shipped("configs").glob("*.yaml"))
+    plain = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
+    simulations = kind == "simulation"
+    return {file.stem: file for file, tree in plain.items() if ("hypotheses" in tree) == simulations}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,7 @@ class SampleDataset(Dataset[Sample]):
     table: pd.DataFrame
     refused: list[Refusal] = field(default_factory=list)
     fingerprint: str = ""
+    layout: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.store)
@@ -67,7 +69,7 @@ class SampleDataset(Dataset[Sample]):
 
     def without_names(self) -> SampleDataset:
         """Samples and labels alone: all that a loader process needs, and little to send it."""
-        return SampleDataset(self.store, self.labels, [], pd.DataFrame())
+        return SampleDataset(self.store, self.labels, [], pd.DataFrame(), layout=self.layout)
 
     @property
     def is_crystal(self) -> bool:
@@ -96,7 +98,11 @@ class SampleDataset(Dataset[Sample]):
         if not self.is_crystal:
             channels, *shape = self.store.array("image").shape[1:]
             return DataSpec(
-                self.store.fields, self.labels.spec, channels=channels, image_shape=tuple(shape)
+                self.store.fields,
+                self.labels.spec,
+                channels=channels,
+                image_shape=tuple(shape),
+                layout=self.layout,
             )
         chosen = np.zeros(len(self), dtype=bool)
         chosen[rows] = True
@@ -115,7 +121,7 @@ def open_dataset(
     input: Input,
     targets: Sequence[str] = (),
     *,
-    classes: bool = False,
+    classes: bool | Literal["text"] = False,
     known: TargetSpec | None = None,
     folder: Path | None = None,
     workers: int | None = None,
@@ -144,4 +150,5 @@ def open_dataset(
         table=records.table.iloc[store.kept].reset_index(drop=True),
         refused=[*records.refused, *refused],
         fingerprint=records.fingerprint,
+        layout=dict(records.layout),
     )

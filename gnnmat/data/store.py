@@ -35,6 +35,7 @@ DISK: dict[str, tuple[str, str]] = {
     "edge_length": ("<f4", "edge"),
     "edge_offset": ("i1", "edge"),
     "image": ("<f4", "sample"),
+    "mask": ("?", "sample"),
 }
 
 # Files up to this size are compared by checksum at every opening, which costs about a
@@ -138,7 +139,7 @@ class Store:
         rows = np.asarray(rows, dtype=np.int64)
         fields = self._read(rows)
         if "image" in fields:
-            tensors = {"image": torch.from_numpy(fields["image"])}
+            tensors = {name: torch.from_numpy(array) for name, array in fields.items()}
             nodes = np.ones(len(rows), dtype=np.int64)
         else:
             tensors, nodes = _graph(fields), self.atoms[rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -35,13 +35,18 @@ class Labels:
     atom: Tensor | None = None
 
 
+def ideal_labels(targets: tuple[Target, ...], samples: int) -> Labels:
+    """Zero for targets that no column holds because zero is their ideal, such as an error."""
+    return Labels(TargetSpec(targets), torch.zeros(samples, len(targets)))
+
+
 def read_labels(
     records: Records,
     names: Sequence[str],
     kept: NDArray[np.int64],
     atoms: NDArray[np.int64],
     *,
-    classes: bool,
+    classes: bool | Literal["text"],
     known: TargetSpec | None = None,
 ) -> Labels:
     """The labels of the records that were kept.
@@ -51,7 +56,8 @@ def read_labels(
         names: target columns.
         kept: (samples,) positions in ``records``.
         atoms: (samples,) number of atoms of each kept record.
-        classes: whether the values are class names rather than numbers.
+        classes: whether the values are class names rather than numbers; 'text' where a column
+            holds text.
         known: classes of an earlier run, so that indices stay the same.
 
     Raises:
@@ -69,7 +75,7 @@ def read_labels(
             flat = _flatten(name, values, atoms, [records.ids[item] for item in kept])
         else:
             flat = values.to_list()
-        if classes:
+        if classes is True or (classes == "text" and _is_text(flat)):
             found = given or _classes(name, flat)
             column = _class_indices(name, flat, found)
         else:
@@ -81,6 +87,10 @@ def read_labels(
         for level, columns in by_level.items()
     }
     return Labels(TargetSpec(tuple(targets)), tensors["sample"], tensors["atom"])
+
+
+def _is_text(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, str) and value for value in values)
 
 
 def _is_per_atom(values: pd.Series) -> bool:

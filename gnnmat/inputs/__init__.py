@@ -8,8 +8,9 @@ from pydantic import Field
 
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.inputs.image import Image
+from gnnmat.inputs.ins_map import InsMap
 
-Input = Annotated[CrystalGraph | Image, Field(discriminator="kind")]
+Input = Annotated[CrystalGraph | Image | InsMap, Field(discriminator="kind")]
 """Every input; a new one is a file and a name here."""
 
-__all__ = ["CrystalGraph", "Image", "Input"]
+__all__ = ["CrystalGraph", "Image", "Input", "InsMap"]

@@ -6,11 +6,24 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gnnmat.models.butler import Butler
 from gnnmat.models.cgcnn import Cgcnn
 from gnnmat.models.cnn import Cnn
 from gnnmat.models.encoder import Encoder, check_reads, mean_over_samples
+from gnnmat.models.slices import Slices
+from gnnmat.models.stack import Stack
 
-Model = Annotated[Cgcnn | Cnn, Field(discriminator="kind")]
+Model = Annotated[Cgcnn | Cnn | Slices | Stack | Butler, Field(discriminator="kind")]
 """Every model; a new one is a file and a name here."""
 
-__all__ = ["Cgcnn", "Cnn", "Encoder", "Model", "check_reads", "mean_over_samples"]
+__all__ = [
+    "Butler",
+    "Cgcnn",
+    "Cnn",
+    "Encoder",
+    "Model",
+    "Slices",
+    "Stack",
+    "check_reads",
+    "mean_over_samples",
+]

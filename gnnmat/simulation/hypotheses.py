@@ -296,13 +296,18 @@ def load_simulation(path: str | Path, overrides: Sequence[str] = ()) -> Simulati
     """
     import yaml
 
-    from gnnmat.shipped import shipped
+    from gnnmat.shipped import recipes
 
     found = Path(path)
+    names = recipes("simulation")
+    if not found.is_file() and found.stem in names:
+        found = names[found.stem]
     if not found.is_file():
-        found = shipped("configs") / f"{found.stem}.yaml"
-    if not found.is_file():
-        raise GnnmatError(f"There is no simulation '{path}'.", fix="For example configs/pcsmo.yaml")
+        raise GnnmatError(
+            f"There is no simulation '{path}'.",
+            why=f"Shipped simulations: {', '.join(names)}.",
+            fix=did_you_mean(found.stem, names),
+        )
     try:
         plain = yaml.safe_load(found.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -50,6 +50,7 @@ class Records:
         units: unit by column name.
         origins: where each item came from, for messages (file, table row).
         refused: what was left out already when the source was listed.
+        layout: axes that all spectra share, from `SliceLayout.to_dict`; empty for others.
     """
 
     ids: Sequence[str]
@@ -60,6 +61,7 @@ class Records:
     units: Mapping[str, str] = field(default_factory=dict)
     origins: Sequence[str] = ()
     refused: Sequence[Refusal] = ()
+    layout: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.raws) == len(self.table):
@@ -106,4 +108,5 @@ class Records:
             units=self.units,
             origins=[self.origin(item) for item in chosen],
             refused=self.refused,
+            layout=self.layout,
         )

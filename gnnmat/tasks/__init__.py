@@ -7,10 +7,27 @@ from typing import Annotated
 from pydantic import Field
 
 from gnnmat.tasks.classification import Classification
+from gnnmat.tasks.duq import Duq
+from gnnmat.tasks.gaussian import Gaussian
+from gnnmat.tasks.joint import Joint
+from gnnmat.tasks.reconstruction import Reconstruction
 from gnnmat.tasks.regression import Regression
 from gnnmat.tasks.task import Loss, Task
 
-TaskConfig = Annotated[Regression | Classification, Field(discriminator="kind")]
+TaskConfig = Annotated[
+    Regression | Classification | Duq | Gaussian | Joint | Reconstruction,
+    Field(discriminator="kind"),
+]
 """Every task; a new one is a file and a name here."""
 
-__all__ = ["Classification", "Loss", "Regression", "Task", "TaskConfig"]
+__all__ = [
+    "Classification",
+    "Duq",
+    "Gaussian",
+    "Joint",
+    "Loss",
+    "Reconstruction",
+    "Regression",
+    "Task",
+    "TaskConfig",
+]

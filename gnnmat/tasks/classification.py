@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from gnnmat.errors import GnnmatError
-from gnnmat.sample import Batch, DataSpec, Features
+from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
-from gnnmat.tasks.task import Loss, Mean, Task, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
 
 
-class Classification(BaseModel):
+class Classification(TaskOptions):
     """Class-valued targets; the classes are those found in the data."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["classification"] = "classification"
     balance: bool = Field(False, description="Weigh every class alike, however rare it is.")
@@ -48,9 +46,7 @@ class ClassificationTask(Task):
     def __init__(self, config: Classification, spec: DataSpec, width: int) -> None:
         super().__init__()
         self.targets = choose_targets(spec.targets.targets, None)
-        for target in self.targets:
-            if len(target.classes) < 2:
-                raise GnnmatError(f"Target '{target.name}' has fewer than two classes.")
+        check_classes(self.targets)
         self.level = self.targets[0].level
         self.config = config
         self.sizes = [len(target.classes) for target in self.targets]
@@ -59,14 +55,7 @@ class ClassificationTask(Task):
 
     def prepare(self, labels: Tensor) -> None:
         """Weights of the classes, if they are to count alike."""
-        for column, target in enumerate(self.targets):
-            known = labels[:, column][~labels[:, column].isnan()].long()
-            count = torch.bincount(known, minlength=len(target.classes)).float()
-            if int((count > 0).sum()) < 2:
-                raise GnnmatError(
-                    f"Target '{target.name}' has one class only in the training rows.",
-                    fix="Use another split or more data.",
-                )
+        for column, count in enumerate(count_classes(self.targets, labels)):
             if self.config.balance:
                 start = sum(self.sizes[:column])
                 weight = count.sum() / (count.clamp(min=1) * (count > 0).sum())
@@ -125,6 +114,31 @@ class ClassificationTask(Task):
                 for place, label in enumerate(target.classes)
             }
         return out
+
+
+def check_classes(targets: tuple[Target, ...]) -> None:
+    """Refuse targets without two classes."""
+    for target in targets:
+        if len(target.classes) < 2:
+            raise GnnmatError(f"Target '{target.name}' has fewer than two classes.")
+
+
+def count_classes(targets: tuple[Target, ...], labels: Tensor) -> list[Tensor]:
+    """(classes,) number of labels of each class, for each target.
+
+    Raises:
+        GnnmatError: all labels of a target are of one class.
+    """
+    counts = []
+    for column, target in enumerate(targets):
+        known = labels[:, column][~labels[:, column].isnan()].long()
+        counts.append(torch.bincount(known, minlength=len(target.classes)).float())
+        if int((counts[-1] > 0).sum()) < 2:
+            raise GnnmatError(
+                f"Target '{target.name}' has one class only in the training rows.",
+                fix="Use another split or more data.",
+            )
+    return counts
 
 
 def _cross_entropy(logits: Tensor, label: Tensor) -> Tensor:

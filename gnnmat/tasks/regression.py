@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
@@ -14,13 +14,11 @@ from torchmetrics import MetricCollection
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
-from gnnmat.tasks.task import Loss, Mean, Task, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
 
 
-class Regression(BaseModel):
+class Regression(TaskOptions):
     """Real-valued targets, standardised inside the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["regression"] = "regression"
     loss: Literal["mse", "mae", "huber"] = Field(
@@ -33,11 +31,6 @@ class Regression(BaseModel):
         "or 'none'.",
     )
     head: Head = Field(Head(), description="The last layers.")
-
-    @property
-    def classes(self) -> bool:
-        """Whether targets are class names."""
-        return False
 
     @classmethod
     def example(cls) -> Regression:
@@ -71,17 +64,9 @@ class RegressionTask(Task):
         for column, target in enumerate(self.targets):
             values = labels[:, column][~labels[:, column].isnan()].double()
             known = self._logarithm(values, target) if self.config.scale == "log" else values
-            if not len(known):
-                raise GnnmatError(f"Target '{target.name}' has no label in the training rows.")
-            spread = known.std(unbiased=False)
-            if len(known) > 1 and spread <= 1e-9 * known.abs().max():
-                raise GnnmatError(
-                    f"Target '{target.name}' is {values[0]:g} in every training row.",
-                    why="There is nothing to learn from a constant.",
-                )
+            shift, factor = mean_and_spread(target, known, values)
             if self.config.scale != "none":
-                self.shift[column] = known.mean()
-                self.factor[column] = spread if len(known) > 1 else 1.0
+                self.shift[column], self.factor[column] = shift, factor
 
     def _logarithm(self, known: Tensor, target: Target) -> Tensor:
         if bool((known <= 0).any()):
@@ -134,6 +119,31 @@ class RegressionTask(Task):
             target.name: {"prediction": decoded[:, column].tolist()}
             for column, target in enumerate(self.targets)
         }
+
+
+def mean_and_spread(
+    target: Target, known: Tensor, values: Tensor | None = None
+) -> tuple[float, float]:
+    """Mean and deviation of the labels of one target.
+
+    Args:
+        target: for the words.
+        known: (n,) labels as they are learned, without NaN, float64.
+        values: the same as they were given, for the words.
+
+    Raises:
+        GnnmatError: there is no label, or all are alike.
+    """
+    if not len(known):
+        raise GnnmatError(f"Target '{target.name}' has no label in the training rows.")
+    spread = float(known.std(unbiased=False))
+    if len(known) > 1 and spread <= 1e-9 * float(known.abs().max()):
+        shown = float((known if values is None else values)[0])
+        raise GnnmatError(
+            f"Target '{target.name}' is {shown:g} in every training row.",
+            why="There is nothing to learn from a constant.",
+        )
+    return float(known.mean()), spread if len(known) > 1 else 1.0
 
 
 _LOSSES: dict[str, Callable[..., Tensor]] = {

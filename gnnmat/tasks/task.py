@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
@@ -33,6 +34,22 @@ class Loss:
         return self.total / self.count.clamp(min=1)
 
 
+class TaskOptions(BaseModel):
+    """What every task's config says of itself; the base of all of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def classes(self) -> bool | Literal["text"]:
+        """Whether targets are class names; 'text' where columns of text are."""
+        return False
+
+    @property
+    def own_targets(self) -> tuple[Target, ...]:
+        """What the task predicts without labels to learn from; the ideal of each is zero."""
+        return ()
+
+
 class Task(nn.Module):
     """Features, batch -> prediction, loss and scores; the base of all tasks.
 
@@ -42,12 +59,15 @@ class Task(nn.Module):
     Attributes:
         level: what carries the labels.
         targets: the targets, in the order of their columns.
-        needs_input_grad: whether the loss takes gradients of the encoder's inputs.
+        needs_input_grad: whether training adds `penalty`, which takes gradients of the
+            encoder's inputs.
+        columns: where its labels stand among those of the batch; None takes all of them.
     """
 
     level: Level
     targets: tuple[Target, ...]
-    needs_input_grad: ClassVar[bool] = False
+    needs_input_grad: bool = False
+    columns: tuple[int, ...] | None = None
 
     def features(self, features: Features) -> Tensor:
         """The rows this task looks at: one a sample or one an atom."""
@@ -56,7 +76,7 @@ class Task(nn.Module):
     def labels(self, batch: Batch) -> Tensor:
         """(rows, targets) labels, NaN where there is none."""
         labels: Tensor = batch["y_sample" if self.level == "sample" else "y_atom"]
-        return labels
+        return labels if self.columns is None else labels[:, list(self.columns)]
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         """(..., rows, d) raw prediction."""
@@ -66,9 +86,40 @@ class Task(nn.Module):
         """The loss over all labels of the batch; leading axes are averaged."""
         raise NotImplementedError
 
+    def penalty(self, prediction: Tensor, inputs: Tensor, batch: Batch) -> Tensor:
+        """Scalar that training adds to the mean loss, of a task with ``needs_input_grad``.
+
+        Args:
+            prediction: as from `forward`, tied to ``inputs``.
+            inputs: ``encoder.inputs(batch)``, which then requires gradients.
+            batch: likewise.
+        """
+        raise NotImplementedError
+
+    def after_step(self, features: Features, batch: Batch) -> None:
+        """What is learned otherwise than by gradients, after each training step.
+
+        Args:
+            features: of the training step, before the weights moved.
+            batch: of the training step.
+        """
+
     def decode(self, prediction: Tensor) -> Tensor:
         """The prediction in the units of the targets, or as probabilities."""
         raise NotImplementedError
+
+    def combine(self, decoded: Tensor) -> Tensor:
+        """(rows, d) what several members say together, from their decoded (members, rows, d)."""
+        return decoded.mean(dim=0)
+
+    def strangeness(
+        self, prediction: Tensor, features: Features, batch: Batch
+    ) -> dict[str, Tensor]:
+        """By name (samples,) how unlike the training data each sample is, the higher the stranger.
+
+        Only what this task alone can say, such as the distance from the centroids of classes.
+        """
+        return {}
 
     def prepare(self, labels: Tensor) -> None:
         """Learn scales and the like from the training labels (rows, targets)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from gnnmat.atomic import write_atomically
+from gnnmat.augment.augmentation import Augmentation
+from gnnmat.augment.none import Unchanged
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder, check_reads
 from gnnmat.sample import DataSpec
@@ -41,12 +43,14 @@ class Trained:
         spec: the training data in short.
         encoder: with its weights, in evaluation mode.
         task: likewise.
+        augment: what is done to a batch before the encoder sees it.
     """
 
     config: RunConfig
     spec: DataSpec
     encoder: Encoder
     task: Task
+    augment: Augmentation = field(default_factory=Unchanged)
 
 
 def save_trained(
@@ -55,12 +59,14 @@ def save_trained(
     task: Task,
     spec: DataSpec,
     *,
+    augment: Augmentation | None = None,
     own_model: bool = False,
 ) -> None:
     """Write weights, state and spec; the rest is there since the start."""
     weights: dict[str, torch.Tensor] = {}
     state: dict[str, torch.Tensor] = {}
-    for prefix, module in (("encoder", encoder), ("task", task)):
+    modules = {"encoder": encoder, "task": task, "augment": augment or Unchanged()}
+    for prefix, module in modules.items():
         kept = module.state_dict()
         parameters = dict(module.named_parameters())
         for name, tensor in kept.items():
@@ -141,7 +147,9 @@ def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
     state = _read_tensors(folder / WEIGHTS) | _read_tensors(folder / STATE)
     _restore(encoder, "encoder", state, folder)
     _restore(task, "task", state, folder)
-    return Trained(config, spec, encoder.eval(), task.eval())
+    augment = config.augment.build(spec)
+    _restore(augment, "augment", state, folder)
+    return Trained(config, spec, encoder.eval(), task.eval(), augment.eval())
 
 
 def load_run_config(folder: Path) -> RunConfig:

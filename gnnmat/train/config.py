@@ -10,13 +10,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from gnnmat.augment import Augment
+from gnnmat.augment.none import NoAugment
 from gnnmat.data.splits import RandomSplit, Split
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.inputs import Input
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.models import Model
 from gnnmat.models.cgcnn import Cgcnn
-from gnnmat.shipped import shipped
+from gnnmat.shipped import recipes
 from gnnmat.sources import Source
 from gnnmat.sources.card import CardSource
 from gnnmat.tasks import Regression, TaskConfig
@@ -96,6 +98,9 @@ class RunConfig(_Part):
     name: str = Field("run", pattern=r"^[\w.-]+$", description="Name of the run and its folder.")
     data: DataConfig = Field(DataConfig(), description="Samples and targets.")
     input: Input = Field(CrystalGraph(), description="How a sample is made.")
+    augment: Augment = Field(
+        NoAugment(), description="What is drawn anew for a sample each time it is seen."
+    )
     split: Split = Field(RandomSplit(), description="Training, validation and test rows.")
     model: Model = Field(Cgcnn(), description="The encoder.")
     task: TaskConfig = Field(Regression(), description="Head, loss and scores.")
@@ -116,7 +121,7 @@ def find_recipe(name: str | Path) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    names = {file.stem: file for file in sorted(shipped("configs").glob("*.yaml"))}
+    names = recipes("training")
     plain = path.stem if path.suffix in {".yaml", ".yml"} else str(name)
     if plain in names and (path.parent == Path() or path.parent.name == "configs"):
         return names[plain]

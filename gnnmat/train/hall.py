@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
+from gnnmat.augment.augmentation import Augmentation
+from gnnmat.augment.none import Unchanged
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
-from gnnmat.sample import Batch
-from gnnmat.tasks.task import Mean, Task
+from gnnmat.sample import Batch, Features
+from gnnmat.tasks.task import Loss, Mean, Task
 from gnnmat.train.config import OptimizerConfig
 
 
@@ -26,16 +28,23 @@ class Hall(LightningModule):
         task: features -> prediction, loss, scores.
         optimizer: how weights move.
         seed: with the epoch, decides dropout and every other draw of an epoch.
+        augment: what is done to a batch before the encoder sees it; default nothing.
     """
 
     def __init__(
-        self, encoder: Encoder, task: Task, optimizer: OptimizerConfig, seed: int = 0
+        self,
+        encoder: Encoder,
+        task: Task,
+        optimizer: OptimizerConfig,
+        seed: int = 0,
+        augment: Augmentation | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.task = task
         self.options = optimizer
         self.seed = seed
+        self.augment = Unchanged() if augment is None else augment
         self.train_loss = Mean()
         self.val_loss = Mean()
         self.val_metrics = task.metrics()
@@ -50,14 +59,19 @@ class Hall(LightningModule):
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1_009 + self.global_rank)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """In double precision the batch's numbers are double, too."""
+        """The batch augmented; in double precision its numbers are double, too."""
+        if self.trainer.training:
+            batch = self.augment(batch, "train", self.seed, self.current_epoch)
+        else:
+            # Validation rows look the same in every epoch and for every seed of a run.
+            batch = self.augment(batch, "fixed")
         if self.trainer.precision != "64-true":
             return batch
         return batch.apply(lambda value: value.double() if value.is_floating_point() else value)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The mean loss over the labels of all processes together."""
-        loss = self.task.loss(self(batch), batch)
+        loss = self._learn(batch)
         self.train_loss.update(loss.total, loss.count)
         ranks = self.trainer.world_size
         if ranks == 1:
@@ -69,6 +83,24 @@ class Hall(LightningModule):
         total, count = torch.as_tensor(self.all_gather(own)).view(ranks, 2).sum(0)
         self._check_loss(total)
         return loss.total * ranks / count.clamp(min=1).to(loss.total.dtype)
+
+    def _learn(self, batch: Batch) -> Loss:
+        """The loss, with what the task asks of the slopes of its outputs."""
+        needs = self.task.needs_input_grad
+        inputs = self.encoder.inputs(batch).requires_grad_() if needs else None
+        features = self.encoder(batch)
+        prediction = self.task(features, batch)
+        self.learned = Features(features.local.detach(), features.pooled.detach())
+        loss = self.task.loss(prediction, batch)
+        if inputs is None:
+            return loss
+        penalty = self.task.penalty(prediction, inputs, batch)
+        return Loss(loss.total + penalty * loss.count, loss.count)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Let the task learn what is not learned by gradients."""
+        self.task.after_step(self.learned, batch)
+        del self.learned
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Fill the scores."""

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnnmat.augment.augmentation import Augmentation, Draw
 from gnnmat.data.dataset import SampleDataset, open_dataset
 from gnnmat.data.loading import EpochBatches, loader
 from gnnmat.data.symmetry import formulas
@@ -30,9 +31,23 @@ def predict_rows(
     dataset: SampleDataset,
     rows: NDArray[np.int64],
     *,
+    augment: Augmentation | None = None,
+    draw: Draw = "none",
+    seed: int = 0,
     batch_size: int = 256,
 ) -> Tensor:
-    """(samples or atoms, d) decoded predictions of these rows, in their order, on the CPU."""
+    """(samples or atoms, d) decoded predictions of these rows, in their order, on the CPU.
+
+    Args:
+        encoder: trained.
+        task: trained.
+        dataset: of the rows.
+        rows: to predict.
+        augment: what is done to a batch before the encoder sees it; default nothing.
+        draw: 'fixed' for simulated rows that are scored, 'none' for measurements.
+        seed: of the draws; the same seed shows every member of an ensemble the same samples.
+        batch_size: samples at a time.
+    """
     device = next(task.parameters()).device
     encoder.eval()
     task.eval()
@@ -41,6 +56,8 @@ def predict_rows(
     with torch.inference_mode():
         for batch in batches:
             on_device = batch.to(device)
+            if augment is not None:
+                on_device = augment(on_device, draw, seed)
             out.append(task.decode(task(encoder(on_device), on_device)).cpu())
     return torch.cat(out) if out else torch.empty(0, 0)
 
@@ -119,7 +136,6 @@ class Predictor:
         else:
             several = isinstance(structures, (list, tuple))
             records = records_from_objects(structures if several else [structures], ids)
-        task = self.trained.task
         if not len(records):
             first = records.refused[0] if records.refused else None
             raise GnnmatError(
@@ -131,12 +147,39 @@ class Predictor:
                 records, self.trained.config.input, folder=Path(folder), quiet=quiet
             )
             rows = np.arange(len(dataset))
-            decoded = predict_rows(self.trained.encoder, task, dataset, rows, batch_size=batch_size)
-            table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
+            table = self.rows_table(dataset, rows, batch_size=batch_size)
         table = table.drop(columns="row").assign(refused="")
         if dataset.refused:
             table = _with_refused(table, dataset, records)
         return table
+
+    def rows_table(
+        self,
+        dataset: SampleDataset,
+        rows: NDArray[np.int64],
+        *,
+        draw: Draw = "none",
+        batch_size: int = 256,
+    ) -> pd.DataFrame:
+        """The table of these rows of a data set, see `prediction_table`.
+
+        Args:
+            dataset: of the rows.
+            rows: to predict.
+            draw: 'fixed' for simulated rows that are scored, 'none' for measurements.
+            batch_size: samples at a time.
+        """
+        trained = self.trained
+        decoded = predict_rows(
+            trained.encoder,
+            trained.task,
+            dataset,
+            rows,
+            augment=trained.augment,
+            draw=draw,
+            batch_size=batch_size,
+        )
+        return prediction_table(trained.task, dataset, rows, decoded, formulas(dataset))
 
 
 def _with_refused(table: pd.DataFrame, dataset: SampleDataset, records: Records) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ValidationError
 
+from gnnmat.augment import Augment
 from gnnmat.data.splits import Split
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.inputs import Input
@@ -26,7 +27,7 @@ def members(union: Any) -> dict[str, type[BaseModel]]:
     return {cls.model_fields["kind"].default: cls for cls in classes}
 
 
-UNIONS = (Source, Input, Split, Model, TaskConfig)
+UNIONS = (Source, Input, Augment, Split, Model, TaskConfig)
 KINDS = {kind for union in UNIONS for kind in members(union)}
 
 

@@ -20,7 +20,7 @@ from gnnmat.sources.card import CardSource
 from gnnmat.sources.card_schema import KFold
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import CONFIG
-from gnnmat.train.config import RunConfig
+from gnnmat.train.config import RunConfig, TrainerConfig
 from gnnmat.workflows.run_folder import (
     METRICS,
     PREDICTIONS,
@@ -85,7 +85,7 @@ def cross_validate(
     runs = []
     for index in range(split.k):
         fold = fold_config(config, split, index)
-        run = _one_fold(fold, folder / f"fold-{index}", records, overwrite, console)
+        run = finish_run(fold, folder / f"fold-{index}", records, overwrite, console)
         runs.append(run)
         if on_fold is not None:
             on_fold(index, run)
@@ -122,34 +122,44 @@ def fold_split(config: RunConfig, folds: int) -> FoldsSplit:
 
 
 def fold_config(config: RunConfig, split: FoldsSplit, index: int) -> RunConfig:
-    """The config of one fold.
-
-    Several devices are started anew for every fold, from this process: helpers that run the
-    user's command again would begin with the first fold.
-    """
-    trainer = config.trainer
-    if trainer.devices != 1 and trainer.strategy in {"auto", "ddp"}:
-        trainer = trainer.model_copy(update={"strategy": "ddp_spawn"})
+    """The config of one fold."""
     return config.model_copy(
         update={
             "split": split.model_copy(update={"index": index}),
             "name": f"{config.name}-fold-{index}",
-            "trainer": trainer,
+            "trainer": on_its_own(config.trainer),
         }
     )
 
 
-def _one_fold(
+def on_its_own(trainer: TrainerConfig) -> TrainerConfig:
+    """The options of one fit among several in this process.
+
+    Several devices are started anew for every fit, from this process: helpers that run the
+    user's command again would begin with the first one.
+    """
+    if trainer.devices != 1 and trainer.strategy in {"auto", "ddp"}:
+        return trainer.model_copy(update={"strategy": "ddp_spawn"})
+    return trainer
+
+
+def finish_run(
     config: RunConfig,
     folder: Path,
     records: Records | None,
     overwrite: bool,
     console: Console | None,
+    what: str = "a fold",
 ) -> Run:
+    """One fit among several: opened if it is finished, gone on with if it was interrupted.
+
+    Raises:
+        GnnmatError: the folder holds another config's.
+    """
     begun = (folder / CONFIG).is_file() and not overwrite
     if begun and (folder / CONFIG).read_text() != config.to_yaml():
         raise GnnmatError(
-            f"{folder} holds a fold of another configuration.",
+            f"{folder} holds {what} of another configuration.",
             fix="Choose another --output, or --overwrite it.",
         )
     if begun and is_finished(folder):

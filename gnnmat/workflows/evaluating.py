@@ -12,6 +12,7 @@ import pandas as pd
 
 from gnnmat.data.dataset import open_dataset
 from gnnmat.data.symmetry import formulas
+from gnnmat.data.targets import ideal_labels
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Records, Refusal
 from gnnmat.train.checkpoint import load_trained
@@ -50,19 +51,23 @@ def evaluate_run(
         GnnmatError: a target column is missing, a class is unknown, nothing could be read.
     """
     trained = load_trained(folder, model)
-    task = trained.task
+    task, own = trained.task, trained.config.task.own_targets
     with tempfile.TemporaryDirectory(prefix="gnnmat-") as scratch:
         dataset = open_dataset(
             records,
             trained.config.input,
-            [target.name for target in task.targets],
+            () if own else [target.name for target in task.targets],
             classes=trained.config.task.classes,
             known=trained.spec.targets,
             folder=Path(scratch),
             quiet=quiet,
         )
+        if own:
+            dataset.labels = ideal_labels(own, len(dataset))
         rows = np.arange(len(dataset))
-        decoded = predict_rows(trained.encoder, task, dataset, rows)
+        decoded = predict_rows(
+            trained.encoder, task, dataset, rows, augment=trained.augment, draw="fixed"
+        )
         table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
         prepared = Prepared(dataset, np.full(len(dataset), "test"))
         predictions = truth_table(prepared, table)

@@ -13,6 +13,7 @@ from gnnmat.data.dataset import SampleDataset, open_dataset
 from gnnmat.data.split_folds import FoldsSplit
 from gnnmat.data.split_table import SplitTable
 from gnnmat.data.symmetry import formulas, symmetries
+from gnnmat.data.targets import ideal_labels
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.records import Records
@@ -64,6 +65,8 @@ def prepare(config: RunConfig, records: Records | None = None, *, quiet: bool = 
         workers=config.data.workers,
         quiet=quiet,
     )
+    if config.task.own_targets:
+        dataset.labels = ideal_labels(config.task.own_targets, len(dataset))
     labelled = _labelled(dataset)
     parts = np.full(len(dataset), "", dtype="<U5")
     parts[labelled] = _assign(config, records, dataset, labelled, quiet)
@@ -88,15 +91,20 @@ def _assign(
     # Folds are cut over all rows of the source, read or refused, so that one bad file does not
     # shift the official folds of a benchmark.
     stratify = None
-    if split.stratified:
-        columns = choose_columns(config, records)
+    columns = choose_columns(config, records)
+    if split.stratified and columns:
         stratify = records.column(columns[0]).to_list()
     everything = split.assign(SplitTable(n=len(records), table=records.table, stratify=stratify))
     return everything[dataset.store.kept[rows]]
 
 
 def choose_columns(config: RunConfig, records: Records) -> tuple[str, ...]:
-    """The target columns: those of the config, the card's default, or the only one there is."""
+    """The target columns: those of the config, the card's default, or the only one there is.
+
+    None for a task that learns from the samples alone.
+    """
+    if config.task.own_targets:
+        return ()
     if config.data.targets:
         return config.data.targets
     source = config.data.source

@@ -18,11 +18,14 @@ from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Refusal
 from gnnmat.train.checkpoint import CONFIG, ENVIRONMENT, SPEC, STATE, WEIGHTS
 from gnnmat.train.checkpointing import CHECKPOINTS, LAST
+from gnnmat.train.committee import ENSEMBLE, member_folders
 from gnnmat.train.config import RunConfig
-from gnnmat.train.predictor import Predictor, load
+from gnnmat.train.judge import load_model
+from gnnmat.train.predictor import Predictor
 
 METRICS, PREDICTIONS, REFUSED = "metrics.json", "predictions.csv", "refused.csv"
 HISTORY, REPORT = "history.csv", "report.html"
+TRUST = ("trust.json", "trust.safetensors")
 # All that a run writes, and all that --overwrite removes.
 WRITTEN = (
     CONFIG,
@@ -35,6 +38,7 @@ WRITTEN = (
     REFUSED,
     HISTORY,
     REPORT,
+    *TRUST,
 )
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")
 
@@ -76,7 +80,7 @@ class Run:
 
     def load(self, model: Encoder | None = None) -> Predictor:
         """The trained model, ready to predict."""
-        return load(self.folder, model=model)
+        return load_model(self.folder, model=model)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -173,7 +177,10 @@ def release(folder: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what a run has written; other files of the user stay."""
+    """Remove what a run or an ensemble has written; other files of the user stay."""
+    for member in member_folders(folder):
+        shutil.rmtree(member)
+    (folder / ENSEMBLE).unlink(missing_ok=True)
     for name in WRITTEN:
         (folder / name).unlink(missing_ok=True)
     for name in WRITTEN_FOLDERS:

@@ -99,9 +99,11 @@ def train(
             raise SystemExit(0)  # the other processes of a distributed run have done their part
         encoder, task = hall.encoder, hall.task
         spec = prepared.dataset.spec(prepared.rows("train"))
-        save_trained(folder, encoder, task, spec, own_model=model is not None)
+        save_trained(folder, encoder, task, spec, augment=hall.augment, own_model=model is not None)
         used = np.flatnonzero(prepared.parts != "")
-        decoded = predict_rows(encoder, task, prepared.dataset, used)
+        decoded = predict_rows(
+            encoder, task, prepared.dataset, used, augment=hall.augment, draw="fixed"
+        )
         names = formulas(prepared.dataset)
         table = prediction_table(task, prepared.dataset, used, decoded, names)
         predictions = truth_table(prepared, table)
@@ -112,9 +114,12 @@ def train(
 def _hall(config: RunConfig, prepared: Prepared, model: Encoder | None) -> Hall:
     """Encoder and task for these data, initialised by the seed."""
     start_seed(config.trainer.seed)
-    encoder, task = build(config, prepared.dataset.spec(prepared.rows("train")), model)
+    spec = prepared.dataset.spec(prepared.rows("train"))
+    encoder, task = build(config, spec, model)
     task.prepare(_labels_of(prepared, task.level))
-    return Hall(encoder, task, config.optimizer, config.trainer.seed)
+    augment = config.augment.build(spec)
+    augment.prepare()
+    return Hall(encoder, task, config.optimizer, config.trainer.seed, augment)
 
 
 def _data(config: RunConfig, prepared: Prepared) -> DataModule:

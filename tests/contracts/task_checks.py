@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -193,6 +195,32 @@ def check_learns_with(case: TaskCase, encoder_case: EncoderCase) -> None:
     moved = [not torch.equal(a, b) for a, b in zip(before, encoder.parameters(), strict=True)]
     assert all(moved), "the encoder does not learn"
     assert min(losses) < 0.5 * losses[0], f"loss {losses[0]:.3g} became {min(losses):.3g}"
+
+
+def check_learns_without_labels(config: Any, encoder_case: EncoderCase) -> None:
+    """A few steps on samples without any label bring the loss down, encoder and task together."""
+    encoder, batch = encoder_case.fresh().train(), encoder_case.batch()
+    example = config.example()
+    task = example.build(encoder_case.spec, encoder.width).double().train()
+    assert task.targets == example.own_targets, "it predicts something else than it says"
+    before = [p.clone() for p in (*encoder.parameters(), *task.parameters())]
+    optimizer = torch.optim.Adam([*encoder.parameters(), *task.parameters()], lr=0.01)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        prediction = task(encoder(batch), batch)
+        loss = task.loss(prediction, batch)
+        assert float(loss.count) == batch.num_graphs, "count is the number of samples"
+        loss.mean().backward()
+        optimizer.step()
+        losses.append(float(loss.mean().detach()))
+    after = (*encoder.parameters(), *task.parameters())
+    stuck = [place for place, (a, b) in enumerate(zip(before, after, strict=True)) if a.equal(b)]
+    assert not stuck, "not everything learns"
+    assert min(losses) < 0.95 * losses[0], f"loss {losses[0]:.3g} became {min(losses):.3g}"
+    table = task.eval().table(task.decode(task(encoder.eval()(batch), batch)).detach())
+    for target in example.own_targets:
+        assert len(table[target.name]["prediction"]) == batch.num_graphs, "a row for each sample"
 
 
 TASK_CHECKS = (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from gnnmat.augment import Augment
 from gnnmat.data.splits import Split
 from gnnmat.inputs import Input
 from gnnmat.models import Model
@@ -25,9 +26,10 @@ from .config_checks import (
     SOURCE_CHECKS,
     SPLIT_CHECKS,
 )
-from .task_checks import TASK_CHECKS, check_learns_with
+from .task_checks import TASK_CHECKS, check_learns_with, check_learns_without_labels
 
 UNIONS = {"model": Model, "task": TaskConfig, "input": Input, "split": Split, "source": Source}
+UNIONS["augment"] = Augment
 CONFIGS = {
     f"{name}-{kind}": (name, config)
     for name, union in UNIONS.items()
@@ -44,6 +46,13 @@ PAIRS = {
     for task in TASKS
     for encoder in ENCODERS
     if TASKS[task].level == "sample" or "z" in ENCODERS[encoder].input.fields
+}
+# Tasks that learn from the samples alone, as yet of images.
+LABEL_FREE = {
+    f"{kind}-{name}": (task, case)
+    for kind, task in members(TaskConfig).items()
+    for name, case in ENCODERS.items()
+    if task.example().own_targets and "image" in case.input.fields
 }
 
 Check = Callable[[Any], None]
@@ -84,6 +93,11 @@ def test_task(check: Check, case: TaskCase) -> None:
 @each("pair", PAIRS)
 def test_task_learns_with(pair: tuple[TaskCase, EncoderCase]) -> None:
     check_learns_with(*pair)
+
+
+@each("pair", LABEL_FREE)
+def test_task_learns_without_labels_with(pair: tuple[Any, EncoderCase]) -> None:
+    check_learns_without_labels(*pair)
 
 
 @each("member", CONFIGS)

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from gnnmat.inputs import CrystalGraph
-from gnnmat.models import Cgcnn
+from gnnmat.inputs import CrystalGraph, Image
+from gnnmat.models import Cgcnn, Cnn
 from gnnmat.sample import Batch, DataSpec, Features
-from gnnmat.tasks import Loss, Regression
+from gnnmat.tasks import Loss, Reconstruction, Regression
+from gnnmat.tasks.reconstruction import ReconstructionTask
 from gnnmat.tasks.regression import RegressionTask
 from gnnmat.tasks.task import Mean
 
@@ -186,7 +187,26 @@ def test_learning_fails_for_a_task_that_cuts_the_gradient() -> None:
         checks.check_learns_with(case_of(CutsTheGradient), encoder)
 
 
+class Forgetful(Reconstruction):
+    """Its decoder never hears of the encoder."""
+
+    def build(self, spec: DataSpec, width: int) -> ReconstructionTask:
+        class Deaf(ReconstructionTask):
+            def forward(self, features: Features, batch: Batch) -> Tensor:
+                deaf = Features(features.local, features.pooled.detach())
+                return super().forward(deaf, batch)
+
+        return Deaf(self, spec, width)
+
+
+def test_learning_without_labels_fails_for_a_task_that_cuts_the_gradient() -> None:
+    encoder = EncoderCase(Cnn.example().build, Image.example())
+    with pytest.raises(AssertionError, match="not everything learns"):
+        checks.check_learns_without_labels(Forgetful, encoder)
+
+
 def test_every_check_is_walked_and_has_a_twin() -> None:
     written = {f for name, f in vars(checks).items() if name.startswith("check_")}
-    assert {*checks.TASK_CHECKS, checks.check_learns_with} == written
-    assert {check for check, _, _ in TWINS} | {checks.check_learns_with} == written
+    trainings = {checks.check_learns_with, checks.check_learns_without_labels}
+    assert {*checks.TASK_CHECKS} | trainings == written
+    assert {check for check, _, _ in TWINS} | trainings == written

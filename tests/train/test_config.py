@@ -10,12 +10,12 @@ import yaml
 from pydantic import BaseModel
 
 from gnnmat.errors import GnnmatError
-from gnnmat.shipped import shipped
+from gnnmat.shipped import recipes
 from gnnmat.train.annotate import annotated_yaml
 from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
 from gnnmat.train.unions import UNIONS, members
 
-RECIPES = sorted(file.stem for file in shipped("configs").glob("*.yaml"))
+RECIPES = sorted(recipes("training"))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -29,8 +29,12 @@ def test_yaml_of_a_config_reads_back(name: str, tmp_path: Path) -> None:
     assert load_config(tmp_path / "x.yaml") == load_config(name)
 
 
-EVERY_KIND = ["", *(f"{p}.kind={k}" for p, u in zip(
-    ("input", "split", "model", "task"), UNIONS[1:], strict=True) for k in members(u))]  # fmt: skip
+PLACES = ("input", "augment", "split", "model", "task")
+EVERY_KIND = [""] + [
+    f"{place}.kind={kind}"
+    for place, union in zip(PLACES, UNIONS[1:], strict=True)
+    for kind in members(union)
+]
 
 
 @pytest.mark.parametrize("override", EVERY_KIND)

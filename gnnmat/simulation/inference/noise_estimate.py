@@ -18,6 +18,7 @@ from gnnmat.simulation.inference.space import Floats
 
 RING = 5  # pixels on a side of the neighbourhood, its middle left out
 LIKE = 0.4  # standard deviation of ln(background counts) between tiles
+SIGNIFICANT = 2.0  # standard deviations of a local mean
 FEWEST, MOST = 0.2, 500.0  # background counts of a pixel that are believed
 _STENCIL = 0.05  # of the numerical derivatives, in ln
 
@@ -80,7 +81,7 @@ def estimate_noise(
         rounds: of Newton's method.
     """
     noise = start or rough_noise(observed)
-    local, count = _local_expectation(observed, noise, expected)
+    local = _local_expectation(observed, noise, expected)
     x = np.stack([np.log(noise.sigma), np.log(noise.background)])
     damping = np.full(observed.tiles, 1e-2)
     value = None
@@ -94,24 +95,25 @@ def estimate_noise(
         damping = np.where(better, damping / 5, damping * 10)
         if np.abs(step[:, better]).max(initial=0) < 0.01:
             break
-    # The local mean is itself known from a few pixels only.
-    number = np.bincount(observed.tile, 1 / np.maximum(count, 1), observed.tiles)
-    number /= np.maximum(np.bincount(observed.tile, minlength=observed.tiles), 1)
-    found = _noise(noise, x)
-    return replace(found, per_intensity=found.per_intensity * np.sqrt(1 + number))
+    return _noise(noise, x)
 
 
 def _local_expectation(
     observed: Observation, noise: CountingNoise, expected: Floats | None
-) -> tuple[Floats, Floats]:
-    base = np.zeros_like(observed.values) if expected is None else expected
-    average, _ = noise.moments(base, observed.tile)
-    mean, count = neighbourhood_mean(observed, observed.values - average)
-    seen = np.clip(0.5 + base / (2 * noise.sigma[observed.tile]), 0.5, 1.0)
+) -> Floats:
+    """(n,) intensities with the local mean of what they leave unexplained."""
     if expected is None:
-        # The mean of cut-off values is larger than the intensity: where there is little, take less.
-        return np.maximum(mean, 0.0), count
-    return base + np.where(count >= RING, mean / seen, 0.0), count
+        # The mean of cut-off values is higher than the intensity, most where there is little.
+        mean, _ = neighbourhood_mean(observed, observed.values)
+        return np.maximum(mean - 0.4 * noise.sigma[observed.tile], 0.0)
+    average, variance = noise.moments(expected, observed.tile)
+    mean, count = neighbourhood_mean(observed, observed.values - average)
+    spread, _ = neighbourhood_mean(observed, variance)
+    # Only what is beyond chance is taken for a misfit, or its noise would look like one.
+    chance = SIGNIFICANT**2 * spread / np.maximum(count, 1)
+    share = np.maximum(1 - chance / np.maximum(mean**2, 1e-300), 0)
+    seen = np.clip(0.5 + expected / (2 * noise.sigma[observed.tile]), 0.5, 1.0)
+    return expected + np.where(count >= RING, share * mean / seen, 0.0)
 
 
 def _noise(like: CountingNoise, x: Floats) -> CountingNoise:

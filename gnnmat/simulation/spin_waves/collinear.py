@@ -23,7 +23,7 @@ from torch import Tensor
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.spin_waves.blocks import Blocks, find_blocks
-from gnnmat.simulation.spin_waves.system import Floats, SpinSystem
+from gnnmat.simulation.spin_waves.system import Floats, Ints, SpinSystem
 
 BOHR_MAGNETON = 5.7883817982e-2  # meV/T, CODATA 2022
 STABLE = -1e-3  # meV^2: Goldstone modes round off below zero
@@ -72,7 +72,7 @@ class Collinear:
         self.blocks: Blocks = find_blocks(system) if split else find_blocks(system, look=False)
 
     @property
-    def sites(self) -> Floats:
+    def sites(self) -> Ints:
         """(n,) sites whose amplitudes are given."""
         return self.blocks.representatives
 
@@ -123,8 +123,7 @@ class Collinear:
         size = a.shape[-1]
         eye = torch.eye(size, dtype=b.dtype, device=b.device)
         # A Goldstone mode in this component makes B singular at one point.
-        scale = b.diagonal(dim1=-2, dim2=-1).abs().amax(-1)[..., None, None]
-        jitter = 4 * torch.finfo(b.dtype).eps * scale
+        jitter = 4 * torch.finfo(b.dtype).eps * magnitude(b)
         lower, _ = torch.linalg.cholesky_ex(b + jitter * eye)
         squares, v = torch.linalg.eigh(lower.mH @ a @ lower)
         w = squares.clamp(min=SOFTEST**2).sqrt()
@@ -144,8 +143,7 @@ class Collinear:
         """(B,) the lowest w^2 in meV^2; minus infinity where the other matrix is not positive."""
         a, b = (combine(values, part) for part in parts)
         eye = torch.eye(a.shape[-1], dtype=b.dtype, device=b.device)
-        scale = b.diagonal(dim1=-2, dim2=-1).abs().amax(-1)[..., None, None]
-        lower, info = torch.linalg.cholesky_ex(b + 1e-9 * scale * eye)
+        lower, info = torch.linalg.cholesky_ex(b + 1e-9 * magnitude(b) * eye)
         squares = torch.linalg.eigvalsh(lower.mH @ a @ lower).amin(dim=-1)
         squares = torch.where(info == 0, squares, -torch.inf)
         return squares.flatten(1).amin(dim=1)
@@ -160,6 +158,15 @@ def combine(values: Tensor, part: Tensor) -> Tensor:
     ones = torch.ones_like(values[:, :1])
     weights = torch.cat([values, ones], dim=1).to(part.dtype)
     return (weights @ part.flatten(1)).view(len(values), *part.shape[1:])
+
+
+def magnitude(matrix: Tensor) -> Tensor:
+    """(B, 1, ...) the largest diagonal element at any wave vector, and never zero.
+
+    At the zone centre of a ferromagnet a block of one site is zero as a whole.
+    """
+    largest = matrix.detach().diagonal(dim1=-2, dim2=-1).abs().flatten(1).amax(dim=1)
+    return largest.clamp(min=1e-3).view(-1, *[1] * (matrix.ndim - 1))
 
 
 def across(system: SpinSystem, axis: Floats) -> Floats:

@@ -7,8 +7,9 @@ Every spin has its own axes e1, e2, n with n along the order and u = e1 + i e2. 
 and H = E + 1/2 sum_k x_k^+ h(k) x_k with x_k = (a_k, a_-k^+), where, J_ij(k) being the sum over
 bonds of J exp(2 pi i k . (r_j - r_i)) with 2 D_i on the diagonal,
 
-    h = [[A(k) - C, B(k)], [B(k)^+, A(-k)^* - C]],  A_ij = sqrt(S_i S_j) / 2 u_i . J_ij . u_j^*
-    B_ij = sqrt(S_i S_j) / 2 u_i . J_ij . u_j,      C_i = sum_j S_j n_i . J_ij(0) . n_j + g mu_B B . n_i
+    h = [[A(k) - C, B(k)], [B(k)^+, A(-k)^* - C]]
+    A_ij = sqrt(S_i S_j) / 2 u_i . J_ij . u_j^*,  B_ij = sqrt(S_i S_j) / 2 u_i . J_ij . u_j
+    C_i = sum_j S_j n_i . J_ij(0) . n_j + g mu_B B . n_i
 
 With h = L L^+ and g = diag(1, -1): L^+ g L = U diag(w, -w) U^+, x = L^{-+} U sqrt(w) y.
 
@@ -28,6 +29,7 @@ from gnnmat.simulation.spin_waves.collinear import (
     STABLE,
     Modes,
     combine,
+    magnitude,
 )
 from gnnmat.simulation.spin_waves.system import Floats, SpinSystem
 
@@ -150,16 +152,15 @@ class General:
         """(B, K, 2n, 2n) lower triangular L with L L^+ = h, and (B, K) where there is one."""
         h = combine(values, parts[0])
         eye = torch.eye(h.shape[-1], dtype=h.dtype, device=h.device)
-        scale = h.detach().diagonal(dim1=-2, dim2=-1).abs().amax(-1)
         # A Goldstone mode makes h singular at one point.
-        shift = 4 * h.shape[-1] * torch.finfo(h.dtype).eps * scale
+        shift = 4 * h.shape[-1] * torch.finfo(h.dtype).eps * magnitude(h)[..., 0, 0]
         lower, info = torch.linalg.cholesky_ex(h + shift[..., None, None] * eye)
         if not info.any():
             return lower, info == 0
         with torch.no_grad():  # rounded below zero, or truly unstable
             lowest = torch.linalg.eigvalsh(h)[..., 0]
             stable = (info == 0) | (self._squares(h) >= STABLE)
-            shift = torch.where(info != 0, shift - 1.01 * lowest.clamp(max=0), shift)
+            shift = shift - torch.where(info != 0, 1.01 * lowest.clamp(max=0), 0)
         safe = torch.where(stable[..., None, None], h + shift[..., None, None] * eye, eye)
         lower, _ = torch.linalg.cholesky_ex(safe)
         return lower, stable

@@ -37,7 +37,9 @@ class Site(_Part):
     ion: str = Field(description="Element and charge, such as Mn3+, for the form factor.")
     spin: float = Field(gt=0, description="Spin quantum number S.")
     position: Vector = Field(description="Fractions of the magnetic cell.")
-    direction: Vector = Field(description="Cartesian direction of the ordered moment.")
+    direction: Vector = Field(
+        description="Cartesian direction of the ordered spin; the moment points against it."
+    )
 
 
 class Exchange(_Part):
@@ -107,9 +109,7 @@ class SpinModel(_Part):
         terms: list[tuple[int, int, tuple[int, int, int], int, NDArray[np.float64]]] = []
         for rule in self.bonds:
             number = self._number(rule.coupling)
-            pattern = (
-                np.eye(3) if isinstance(rule.exchange, str) else rule.exchange.pattern()
-            )
+            pattern = np.eye(3) if isinstance(rule.exchange, str) else rule.exchange.pattern()
             found = self._bonds(rule, symmetric=np.allclose(pattern, pattern.T))
             terms += [(i, j, offset, number, pattern) for i, j, offset in found]
         onsite = [
@@ -136,6 +136,11 @@ class SpinModel(_Part):
             g=self.g,
             site_names=tuple(site.name for site in self.sites),
         )
+
+    @property
+    def reference(self) -> dict[str, float]:
+        """The reference value of every coupling, meV."""
+        return {name: coupling.reference for name, coupling in self.couplings.items()}
 
     def cell(self) -> NDArray[np.float64]:
         """(3, 3) lattice vectors in Å."""
@@ -176,6 +181,11 @@ class SpinModel(_Part):
         """(i, j, cell of j), each bond once."""
         if bool(rule.vectors) == (rule.distance is not None):
             raise GnnmatError(f"Bonds of '{rule.coupling}' need either vectors or a distance.")
+        if rule.distance is not None and not symmetric:
+            raise GnnmatError(
+                f"Bonds of '{rule.coupling}': a Dzyaloshinskii-Moriya vector needs vectors.",
+                why="A distance does not say which end of a bond comes first.",
+            )
         starts = self._sites(rule.start, rule.coupling)
         ends = self._sites(rule.end, rule.coupling)
         found: dict[tuple[int, int, tuple[int, int, int]], None] = {}

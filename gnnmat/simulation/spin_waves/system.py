@@ -28,7 +28,8 @@ class SpinSystem:
         positions: (n, 3) fractions of the magnetic cell.
         ions: n names such as ``Mn3+``, for the magnetic form factor.
         spins: (n,) spin quantum numbers S.
-        directions: (n, 3) Cartesian unit vectors of the ordered moments.
+        directions: (n, 3) Cartesian unit vectors of the ordered spins; moments point
+            against them (only a field and DM exchange tell).
         couplings: names of the p couplings, values in meV.
         bond_sites: (b, 2) sites i, j of every bond.
         bond_offset: (b, 3) cell of j, in lattice vectors; i lies in cell 0.
@@ -86,8 +87,8 @@ class SpinSystem:
     @property
     def reciprocal(self) -> Floats:
         """(3, 3) reciprocal vectors in 1/Å, one a row, with the factor 2 pi."""
-        vectors: Floats = 2 * np.pi * np.linalg.inv(self.lattice).T
-        return vectors
+        inverse: Floats = np.linalg.inv(self.lattice).astype(np.float64)
+        return 2 * np.pi * inverse.T
 
     @property
     def is_collinear(self) -> bool:

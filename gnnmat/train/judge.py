@@ -1,0 +1,150 @@
+"""A committee that says, beside its answers, whether they may be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gnnmat.augment.augmentation import Draw
+from gnnmat.data.dataset import SampleDataset
+from gnnmat.errors import GnnmatError
+from gnnmat.models.encoder import Encoder
+from gnnmat.sample import Batch
+from gnnmat.train.committee import (
+    Committee,
+    class_probabilities,
+    is_ensemble,
+    load_committee,
+)
+from gnnmat.train.predictor import Predictor, load
+from gnnmat.train.strangeness import all_scores
+from gnnmat.train.trust import Trust, has_trust, load_trust
+from gnnmat.train.uncertainty import with_temperature
+from gnnmat.train.voices import Observed, observe
+
+Floats = NDArray[np.float64]
+
+
+class Judge(Committee):
+    """A run or an ensemble that knows when not to be trusted.
+
+    The table has the columns of a `Committee`, with calibrated probabilities, and
+    ``in_distribution`` (true or false), ``trust_score`` (share of validation samples that are at
+    least as strange), ``verdict`` (in words), and ``score_<name>`` for every score.
+
+    Args:
+        committee: the members.
+        trust: what is usual for them.
+    """
+
+    def __init__(self, committee: Committee, trust: Trust) -> None:
+        super().__init__(committee.members, samples=committee.samples, seed=committee.seed)
+        self.trust = trust
+
+    def scores(self, found: Observed) -> dict[str, Floats]:
+        """By score (rows,) how strange each sample is."""
+        trust = self.trust
+        return all_scores(self.trained.task, trust.densities, trust.scales, found)
+
+    def batch_scores(
+        self, batches: Iterable[Batch], *, draw: Draw = "none", seed: int = 0
+    ) -> dict[str, Floats]:
+        """By score (rows,) how strange the samples of these batches are.
+
+        Args:
+            batches: as they are stored.
+            draw: 'fixed' adds the noise of the augmentation, 'none' does not.
+            seed: of the draws.
+        """
+        found = observe(self.members, batches, draw=draw, seed=seed, samples=self.samples)
+        return self.scores(found)
+
+    def rows_table(
+        self,
+        dataset: SampleDataset,
+        rows: NDArray[np.int64],
+        *,
+        draw: Draw = "none",
+        batch_size: int = 256,
+    ) -> pd.DataFrame:
+        """The table of these rows, with verdicts."""
+        found = self.observe(dataset, rows, draw=draw, batch_size=batch_size)
+        table = self.observed_table(dataset, rows, found)
+        scores = self.scores(found)
+        verdicts = self.trust.judge(scores)
+        place = {int(row): number for number, row in enumerate(rows)}
+        at = table["row"].map(place).to_numpy()
+        table = self._calibrated(table)
+        return table.assign(
+            in_distribution=verdicts.in_distribution[at],
+            trust_score=verdicts.trust[at],
+            verdict=[verdicts.words[number] for number in at],
+            **{f"score_{name}": values[at] for name, values in scores.items()},
+        )
+
+    def _calibrated(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table with the probabilities of the calibrated target at its temperature."""
+        calibrated = self.trust.facts.get("calibration", {}).get("target")
+        target = next((one for one in self.trained.task.targets if one.name == calibrated), None)
+        if target is None:
+            return table
+        columns = [f"probability_{name}" for name in target.classes]
+        where = (table["target"] == target.name).to_numpy()
+        raw = class_probabilities(
+            [{name: table.loc[where, name].tolist() for name in columns}], target.classes
+        )[0]
+        chances = with_temperature(raw, self.trust.temperature)
+        out = table.copy()
+        out.loc[where, columns] = chances
+        out.loc[where, "probability"] = chances.max(axis=-1)
+        return out
+
+
+def load_judge(run: str | Path, *, model: Encoder | None = None) -> Judge:
+    """A run or an ensemble that knows when not to be trusted.
+
+    Args:
+        run: its folder.
+        model: the user's own encoder, if it has one.
+
+    Raises:
+        GnnmatError: not a finished run, or its thresholds were never fixed.
+    """
+    folder = Path(run)
+    trust = load_trust(folder)
+    samples = int(trust.facts.get("samples", 0))
+    return Judge(load_committee(folder, model=model, samples=samples), trust)
+
+
+def load_model(
+    run: str | Path, *, model: Encoder | None = None, samples: int = 0, seed: int = 0
+) -> Predictor:
+    """A run or an ensemble, ready to predict, with verdicts where thresholds were fixed.
+
+    Args:
+        run: its folder.
+        model: the user's own encoder, if it has one.
+        samples: draws of the dropout of each member; 0 takes the number that the thresholds
+            were fixed with.
+        seed: of the dropout.
+
+    Raises:
+        GnnmatError: not a finished run, or thresholds were fixed with another number of draws.
+    """
+    folder = Path(run)
+    if has_trust(folder):
+        judge = load_judge(folder, model=model)
+        if samples not in (0, judge.samples):
+            raise GnnmatError(
+                f"The thresholds of {folder} were fixed with {judge.samples} draws of dropout, "
+                f"not with {samples}.",
+                fix=f"gnnmat trust {folder} --samples {samples}",
+            )
+        return judge
+    if is_ensemble(folder) or samples:
+        return load_committee(folder, model=model, samples=samples, seed=seed)
+    return load(folder, model=model)

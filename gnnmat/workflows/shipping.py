@@ -1,0 +1,80 @@
+"""A trained run made ready to be shipped: the files that prediction needs, and a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gnnmat.atomic import write_atomically
+from gnnmat.errors import GnnmatError
+from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
+from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folders
+from gnnmat.train.judge import Judge, load_judge
+from gnnmat.train.trust import has_trust
+from gnnmat.workflows.run_folder import TRUST, open_run
+from gnnmat.zoo.card import ModelCard, write_card
+
+NEEDED = (CONFIG, SPEC, WEIGHTS, STATE)
+LARGEST = 5_000_000  # bytes
+GOLDEN, GOLDEN_SEED = "golden.json", 2021
+
+
+def ship(run: Path, folder: Path, card: ModelCard, *, largest: int = LARGEST) -> Path:
+    """``folder``, now holding what prediction needs of a finished run or ensemble, and its card.
+
+    Args:
+        run: folder of the run.
+        folder: new; its name is the name of the model.
+        card: for people.
+        largest: bytes that all files together may have.
+
+    Raises:
+        GnnmatError: the run is not finished, the folder is taken, or it would be too large.
+    """
+    open_run(run)
+    if folder.exists() and any(folder.iterdir()):
+        raise GnnmatError(f"{folder} is not empty.", fix="Choose another name.")
+    files = [name for name in TRUST if (run / name).is_file()]
+    if is_ensemble(run):
+        files += [CONFIG, ENSEMBLE]
+        for member in member_folders(run):
+            files += [f"{MEMBERS}/{member.name}/{name}" for name in NEEDED]
+    else:
+        files += NEEDED
+    size = sum((run / name).stat().st_size for name in files)
+    if size > largest:
+        raise GnnmatError(
+            f"{run} takes {size / 1e6:.1f} MB, more than {largest / 1e6:.1f} MB.",
+            fix="Use a smaller model, or fewer members.",
+        )
+    for name in files:
+        write_atomically(folder / name, (run / name).read_bytes())
+    write_card(folder, card)
+    if has_trust(run):
+        scores = golden_scores(load_judge(folder), GOLDEN_SEED)
+        golden = {"seed": GOLDEN_SEED, "scores": scores}
+        write_atomically(folder / GOLDEN, json.dumps(golden, indent=1))
+    return folder
+
+
+def golden_scores(judge: Judge, seed: int) -> dict[str, float]:
+    """The scores of a made-up image of the shape that a model was trained on.
+
+    Written down when a model is shipped, they tell later whether it still computes the same.
+    """
+    import torch
+
+    from gnnmat.sample import Sample, collate
+
+    spec = judge.trained.spec
+    if not spec.image_shape:
+        raise GnnmatError("Only models of images have scores of a made-up image.")
+    shape = (1, spec.channels, *spec.image_shape)
+    image = torch.from_numpy(np.random.default_rng(seed).gamma(0.3, size=shape)).float()
+    fields = {"image": image, "row": torch.zeros(1, dtype=torch.int64)}
+    if "mask" in spec.fields:
+        fields["mask"] = torch.zeros(shape, dtype=torch.bool)
+    scores = judge.batch_scores([collate([Sample(**fields, num_nodes=1)])])
+    return {name: float(value[0]) for name, value in scores.items()}

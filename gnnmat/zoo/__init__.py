@@ -1,0 +1,61 @@
+"""Small trained models that come with gnnmat, by name, each with a card.
+
+A model is a folder ``gnnmat/zoo/<name>`` as a training wrote it (a run, or an ensemble with its
+members), without checkpoints, histories and predictions, and ``card.yaml`` and ``card.md``
+beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.zoo.card import CARD, ModelCard, read_card
+
+__all__ = ["ModelCard", "find_model", "list_models", "model_card"]
+
+ROOT = Path(__file__).parent
+
+
+def list_models() -> dict[str, ModelCard]:
+    """The cards of all shipped models by name."""
+    return {folder.name: read_card(folder) for folder in _folders()}
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a trained run, of an ensemble, or of a shipped model.
+
+    Args:
+        name: a folder, or the name of a shipped model; a folder that is there comes first.
+
+    Raises:
+        GnnmatError: neither, with the nearest name.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    shipped = {one.name: one for one in _folders()}
+    if str(name) in shipped:
+        return shipped[str(name)]
+    looks_like_path = os.sep in str(name) or folder.suffix != ""
+    raise GnnmatError(
+        f"There is no trained run '{name}'."
+        if looks_like_path or not shipped
+        else f"'{name}' is neither the folder of a trained run nor a shipped model.",
+        fix="" if looks_like_path else did_you_mean(str(name), shipped),
+    )
+
+
+def model_card(name: str) -> ModelCard:
+    """The card of a shipped model.
+
+    Raises:
+        GnnmatError: there is no such model, or its card is damaged.
+    """
+    folder = find_model(name)
+    return read_card(folder)
+
+
+def _folders() -> list[Path]:
+    return sorted(path.parent for path in ROOT.glob(f"*/{CARD}"))

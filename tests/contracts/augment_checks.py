@@ -1,0 +1,148 @@
+"""What every augmentation keeps. Each check fails for a broken twin in ``test_augment.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from gnnmat.augment import Augmentation, Draw
+from gnnmat.sample import Batch, DataSpec, Sample, collate
+
+from .cases import tensors_of
+
+SHAPE = (12, 20)
+ROWS = (3, 0, 7, 11)
+SPEC = DataSpec(fields=("image", "mask", "row"), channels=1, image_shape=SHAPE)
+
+
+@dataclass(frozen=True)
+class AugmentCase:
+    """A way to build an augmentation."""
+
+    build: Callable[[DataSpec], Augmentation]
+
+    def fresh(self) -> Augmentation:
+        """A new one, ready for use."""
+        made = self.build(SPEC)
+        made.prepare()
+        return made
+
+
+def samples() -> list[Sample]:
+    """Images of intensities from nothing to a heavy tail, each with a few pixels masked."""
+    random = torch.Generator().manual_seed(0)
+    made = []
+    for row in ROWS:
+        image = torch.rand((1, 1, *SHAPE), generator=random) ** 4 * 30
+        mask = torch.rand((1, 1, *SHAPE), generator=random) < 0.1
+        made.append(Sample(image=image, mask=mask, row=torch.tensor([row]), num_nodes=1))
+    return made
+
+
+def batch(places: tuple[int, ...] = (0, 1, 2, 3)) -> Batch:
+    """Some of the samples as a batch."""
+    every = samples()
+    return collate([every[place] for place in places])
+
+
+def seen(made: Batch) -> dict[str, Tensor]:
+    """What the network may look at."""
+    return {name: made[name] for name in ("image", "mask", "clean") if name in made}
+
+
+def assert_same(found: Batch, expected: Batch, words: str) -> None:
+    one, two = seen(found), seen(expected)
+    assert one.keys() == two.keys(), f"{words}: fields {set(one) ^ set(two)}"
+    for name in one:
+        assert torch.equal(one[name], two[name]), f"{words}: {name} differs"
+
+
+def check_keeps_shapes_and_stays_finite(case: AugmentCase) -> None:
+    """Images stay float32 images of the same shape, finite; a mask stays bool."""
+    augment, given = case.fresh(), batch()
+    for draw in get_args(Draw):
+        made = augment(given, draw, 1, 2)
+        for name, value in seen(made).items():
+            expected = given["image"] if name == "clean" else given[name]
+            assert value.shape == expected.shape, f"{name}: shape {tuple(value.shape)}"
+            assert value.dtype == expected.dtype, f"{name}: {value.dtype}"
+            assert value.isfinite().all(), f"{name}: not finite"
+
+
+def check_same_seed_gives_the_same(case: AugmentCase) -> None:
+    """Drawn again, and by a second instance, whatever other numbers were drawn meanwhile."""
+    first, second, given = case.fresh(), case.fresh(), batch()
+    for draw in get_args(Draw):
+        made = first(given, draw, 1, 2)
+        torch.rand(3)
+        first(given, draw, 5, 6)
+        assert_same(first(given, draw, 1, 2), made, "a second time")
+        assert_same(second(given, draw, 1, 2), made, "another instance")
+
+
+def check_input_is_not_changed(case: AugmentCase) -> None:
+    """The batch that was given is as it was."""
+    augment, given = case.fresh(), batch()
+    before = {name: value.clone() for name, value in tensors_of(given).items()}
+    for draw in get_args(Draw):
+        augment(given, draw, 1, 2)
+        after = tensors_of(given)
+        assert after.keys() == before.keys(), f"fields {after.keys() ^ before.keys()} changed"
+        for name, value in before.items():
+            assert torch.equal(after[name], value), f"'{name}' was changed"
+
+
+def check_sample_does_not_depend_on_its_batch(case: AugmentCase) -> None:
+    """A batch of n is n singles, in any order."""
+    augment = case.fresh()
+    for draw in get_args(Draw):
+        together = augment(batch(), draw, 1, 2)
+        for places in ((0,), (1,), (2,), (3,), (2, 0)):
+            alone = augment(batch(places), draw, 1, 2)
+            for at, place in enumerate(places):
+                for name, value in seen(alone).items():
+                    assert torch.equal(value[at], together[name][place]), f"{name} of a batch"
+
+
+def check_fixed_draws_are_fixed(case: AugmentCase) -> None:
+    """'fixed' does not look at the epoch, 'none' neither at epoch nor at seed."""
+    augment, given = case.fresh(), batch()
+    assert_same(augment(given, "fixed", 1, 2), augment(given, "fixed", 1, 3), "another epoch")
+    assert_same(augment(given, "none", 1, 2), augment(given, "none", 8, 3), "another seed")
+
+
+def check_measurement_does_not_depend_on_its_row(case: AugmentCase) -> None:
+    """Nothing is drawn for a measurement, so its number does not matter."""
+    augment, given = case.fresh(), batch()
+    renumbered = batch()
+    renumbered.row = renumbered.row + 100
+    assert_same(augment(given, "none"), augment(renumbered, "none"), "another row")
+
+
+def check_has_no_parameters(case: AugmentCase) -> None:
+    """It learns nothing: an optimizer would move what a checkpoint calls state."""
+    assert not list(case.fresh().parameters()), "has parameters"
+
+
+def check_state_restores_it(case: AugmentCase) -> None:
+    """Built without reading files and given the state of another, it does the same."""
+    first, second, given = case.fresh(), case.build(SPEC), batch()
+    second.load_state_dict(first.state_dict())
+    for draw in get_args(Draw):
+        assert_same(second(given, draw, 1, 2), first(given, draw, 1, 2), "restored")
+
+
+AUGMENT_CHECKS = (
+    check_keeps_shapes_and_stays_finite,
+    check_same_seed_gives_the_same,
+    check_input_is_not_changed,
+    check_sample_does_not_depend_on_its_batch,
+    check_fixed_draws_are_fixed,
+    check_measurement_does_not_depend_on_its_row,
+    check_has_no_parameters,
+    check_state_restores_it,
+)
