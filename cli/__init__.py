@@ -14,8 +14,11 @@ from .config import config_command
 from .crossval import crossval_command
 from .datasets import datasets_app
 from .evaluate import evaluate_command
+from .fit_spectrum import fit_spectrum_command
+from .foreign import foreign_command
 from .models import models_command
 from .predict import predict_command
+from .simulate import simulate_command
 from .train import train_command
 from .trust import trust_command
 
@@ -93,9 +96,12 @@ def _options(
     pass
 
 
+app.command("simulate")(simulate_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("trust")(trust_command)
+app.command("foreign")(foreign_command)
+app.command("fit-spectrum")(fit_spectrum_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
 app.command("models")(models_command)

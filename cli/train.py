@@ -68,8 +68,9 @@ def train_command(
       gnnmat train --resume runs/gap
     """
     from gnnmat.errors import GnnmatError
+    from gnnmat.train.committee import is_ensemble
     from gnnmat.train.config import load_config
-    from gnnmat.workflows.ensemble import is_ensemble, resume_ensemble, train_ensemble
+    from gnnmat.workflows.ensemble import resume_ensemble, train_ensemble
     from gnnmat.workflows.run_folder import free_folder, has_checkpoint, is_finished, is_run
     from gnnmat.workflows.training import resume_training, train
 

@@ -11,7 +11,16 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gnnmat.api import cross_validate, evaluate, fit, load, resume, trust
+    from gnnmat.api import (
+        cross_validate,
+        evaluate,
+        fit,
+        fit_spectrum,
+        load,
+        resume,
+        simulate,
+        trust,
+    )
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
@@ -20,8 +29,10 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "fit": "gnnmat.api",
+    "fit_spectrum": "gnnmat.api",
     "load": "gnnmat.api",
     "resume": "gnnmat.api",
+    "simulate": "gnnmat.api",
     "evaluate": "gnnmat.api",
     "trust": "gnnmat.api",
     "cross_validate": "gnnmat.api",
@@ -48,9 +59,11 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "fit",
+    "fit_spectrum",
     "load",
     "load_config",
     "resume",
+    "simulate",
     "trust",
 ]
 

@@ -5,20 +5,25 @@ Each function does what the command of the same name does.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnmat.errors import GnnmatError
+from gnnmat.simulation.hypotheses import Simulation, load_simulation, parse_simulation
 from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.cross_validation import CrossValidation
 from gnnmat.workflows.cross_validation import cross_validate as _cross_validate
+from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.evaluating import Evaluated
 from gnnmat.workflows.evaluating import evaluate_run as _evaluate_run
-from gnnmat.workflows.ensemble import train_ensemble
+from gnnmat.workflows.fit_result import SpectrumFit
 from gnnmat.workflows.run_folder import Run, free_folder
+from gnnmat.workflows.simulating import SHARD, SimulatedSet
+from gnnmat.workflows.simulating import simulate as _simulate
 from gnnmat.workflows.training import resume_training, train
 from gnnmat.workflows.trust import FALSE_REFUSAL, fit_trust
 from gnnmat.zoo import find_model
@@ -27,10 +32,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gnnmat.models.encoder import Encoder
+    from gnnmat.simulation.inference.contender import Effort
     from gnnmat.sources.records import Records
+    from gnnmat.sources.spectrum import Spectrum
     from gnnmat.train.trust import Trust
 
-__all__ = ["Predictor", "Run", "cross_validate", "evaluate", "fit", "load", "resume", "trust"]
+__all__ = [
+    "Predictor",
+    "Run",
+    "cross_validate",
+    "evaluate",
+    "fit",
+    "fit_spectrum",
+    "load",
+    "resume",
+    "simulate",
+    "trust",
+]
 
 Recipe = RunConfig | str | Path | Mapping[str, Any]
 
@@ -239,6 +257,135 @@ def cross_validate(
     folder = Path(output) if output is not None else free_folder(f"{config.name}-crossval")
     return _cross_validate(
         config, folder, folds=folds, overwrite=overwrite, console=_console(progress)
+    )
+
+
+def simulate(
+    simulation: Simulation | str | Path | Mapping[str, Any],
+    output: str | Path | None = None,
+    *,
+    images: int = 1000,
+    seed: int = 0,
+    keep_unstable: bool = False,
+    shard_size: int = SHARD,
+    workers: int | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> SimulatedSet:
+    """Simulated spectra of every hypothesis in a folder; goes on with an interrupted set.
+
+    Args:
+        simulation: a `Simulation`, the name of a shipped one, a YAML file, or plain options.
+        output: folder; default ``simulated/<name>``.
+        images: of each hypothesis; a larger number extends a set.
+        seed: decides every draw.
+        keep_unstable: keep draws whose assumed order is no minimum of the energy.
+        shard_size: images in a file.
+        workers: processes; default one a core.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:1'.
+        options: dotted options, such as ``{"rendering.samples": 32}``.
+        progress: show progress bars.
+
+    Returns:
+        The set: ``set.table``, ``set.manifest``, ``set.overview``, ``set.open()``.
+
+    Example:
+        >>> made = gnnmat.simulate("pcsmo", images=100)  # doctest: +SKIP
+        >>> gnnmat.fit(options={"data.source.kind": "simulated",
+        ...                     "data.source.path": str(made.folder)})  # doctest: +SKIP
+    """
+    overrides = [f"{name}={_as_yaml(value)}" for name, value in (options or {}).items()]
+    if isinstance(simulation, str | Path):
+        chosen = load_simulation(simulation, overrides)
+    elif overrides:
+        raise GnnmatError(
+            "Options go with the name or the file of a simulation.",
+            fix="Write them into the simulation itself.",
+        )
+    elif isinstance(simulation, Simulation):
+        chosen = simulation
+    else:
+        chosen = parse_simulation(dict(simulation))
+    return _simulate(
+        chosen,
+        Path(output) if output is not None else Path("simulated") / chosen.name,
+        images=images,
+        seed=seed,
+        keep_unstable=keep_unstable,
+        shard_size=shard_size,
+        workers=workers,
+        device=device,
+        quiet=not progress,
+        warn=lambda text: warnings.warn(text, stacklevel=3),
+    )
+
+
+def fit_spectrum(
+    spectrum: Spectrum | str | Path,
+    simulation: Simulation | str | Path | Mapping[str, Any] = "pcsmo",
+    *,
+    start: str | Path | Mapping[str, Any] = "search",
+    hypotheses: Sequence[str] = (),
+    effort: Effort | None = None,
+    incident_energies: Sequence[float] = (),
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    settings: Sequence[str] = (),
+    progress: bool = False,
+) -> SpectrumFit:
+    """Every hypothesis fitted to a spectrum: couplings with errors, misfit, odds, advice.
+
+    Args:
+        spectrum: a file, or a `Spectrum`.
+        simulation: instrument and hypotheses, as in `simulate`.
+        start: ``"search"`` the ranges; a trained run (folder or name) that knows couplings; or
+            values in meV by hypothesis, ``{"dimer": {"JFS": -14.2, ...}}``.
+        hypotheses: names of those to fit; default all.
+        effort: how thoroughly; default minutes.
+        incident_energies: settings not measured yet, to be judged as the next, meV.
+        output: folder for tables and images; default none.
+        overwrite: replace a fit in ``output``.
+        seed: decides every draw.
+        device: 'auto', 'cpu', 'cuda' or 'cuda:1'.
+        settings: options of the simulation, ``"rendering.samples=32"``.
+        progress: show a progress bar.
+
+    Returns:
+        ``result.best.values``, ``result["dimer"].errors``, ``result.conclusion`` and more.
+
+    Example:
+        >>> result = gnnmat.fit_spectrum("measured.npz", "pcsmo")  # doctest: +SKIP
+        >>> print(result.conclusion)  # doctest: +SKIP
+    """
+    from dataclasses import replace
+
+    from gnnmat.simulation.inference.contender import Effort
+    from gnnmat.sources.spectrum import read_spectrum
+    from gnnmat.workflows.fit_spectrum import fit_spectrum as fit_one
+    from gnnmat.workflows.rendering import choose_device
+
+    if isinstance(simulation, str | Path):
+        chosen = load_simulation(simulation, settings)
+    elif isinstance(simulation, Simulation):
+        chosen = simulation
+    else:
+        chosen = parse_simulation(dict(simulation))
+    starts, run = (start, None) if isinstance(start, Mapping) else (None, start)
+    return fit_one(
+        read_spectrum(spectrum) if isinstance(spectrum, str | Path) else spectrum,
+        chosen,
+        hypotheses=hypotheses,
+        run=None if str(run) == "search" else run,
+        starts=starts,
+        effort=replace(effort or Effort(), seed=seed),
+        incident_energies=incident_energies,
+        output=Path(output) if output is not None else None,
+        overwrite=overwrite,
+        device=choose_device(device),
+        quiet=not progress,
     )
 
 

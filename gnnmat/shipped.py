@@ -20,5 +20,5 @@ def recipes(kind: Literal["training", "simulation"]) -> dict[str, Path]:
 
     files = sorted(shipped("configs").glob("*.yaml"))
     plain = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    simulations = kind == "simulation"
-    return {file.stem: file for file, tree in plain.items() if ("hypotheses" in tree) == simulations}
+    wanted = kind == "simulation"
+    return {file.stem: file for file, tree in plain.items() if ("hypotheses" in tree) == wanted}

@@ -52,9 +52,8 @@ class Tiling:
 
 def tiling_of(spec: DataSpec) -> Tiling:
     """The tiles of these images: one a slice; one over the whole image where no layout is known."""
-    plain = getattr(spec, "layout", {})
-    if plain:
-        layout = SliceLayout.from_dict(plain)
+    if spec.layout:
+        layout = SliceLayout.from_dict(spec.layout)
         return Tiling(len(layout.incident_energies), layout.slices, *layout.tile_shape)
     height, width = spec.image_shape
     return Tiling(1, 1, height, width)

@@ -139,7 +139,7 @@ def _wave_vectors(
     final = (ei - energy) / NEUTRON - across
     reachable = final > 0
     along = np.sqrt(ei / NEUTRON) - np.sqrt(np.maximum(final, 0))
-    l = np.zeros_like(along) if flat else along / np.linalg.norm(third)
-    q = base + l[..., None] * turned[:, 2]
+    units = np.zeros_like(along) if flat else along / np.linalg.norm(third)
+    q = base + units[..., None] * turned[:, 2]
     cartesian = base @ reciprocal + along[..., None] * third / np.linalg.norm(third)
     return q, cartesian, reachable

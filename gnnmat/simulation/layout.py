@@ -72,9 +72,7 @@ class SliceLayout:
         """(..., Ei, slice, h, k) view of an image (..., rows, columns); numpy or torch."""
         rows, columns = self.tile_shape
         lead = tuple(image.shape[:-2])
-        tiles = image.reshape(
-            *lead, len(self.incident_energies), rows, self.slices, columns
-        )
+        tiles = image.reshape(*lead, len(self.incident_energies), rows, self.slices, columns)
         axes = (*range(len(lead)), len(lead), len(lead) + 2, len(lead) + 1, len(lead) + 3)
         permute = getattr(tiles, "permute", None)
         turned: NDArray[Any] = permute(axes) if permute else tiles.transpose(axes)

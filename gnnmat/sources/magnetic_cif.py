@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gnnmat.simulation.spin_waves.model import Bonds, Coupling, Onsite, Site, Sp
 
 # Moments below this are zero by symmetry, or rounding, Bohr magnetons.
 NO_MOMENT = 0.01
+_COLUMNS = ("label", "type_symbol")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def read_magnetic_cif(
         GnnmatError: no such file, not a magnetic CIF, incommensurate, disordered, an ion whose
             charge is not known.
     """
-    structure = _structure(Path(path))
+    structure, symbols = _structure(Path(path))
     sites, counts = [], dict[str, int]()
     for site in structure:
         moment = np.asarray(site.properties["magmom"].global_moment, dtype=float)
@@ -81,7 +83,10 @@ def read_magnetic_cif(
         if size < NO_MOMENT:
             continue
         if not site.is_ordered:
-            raise GnnmatError(f"{path}: a site with a moment is shared by {site.species_string}.")
+            raise GnnmatError(
+                f"{path}: a site with a moment is not full: {site.species_string}.",
+                why="Spin waves are computed of ordered magnets.",
+            )
         label, element = str(site.label), str(site.specie.symbol)
         number = counts[label] = counts.get(label, -1) + 1
         x, y, z = (-moment / size + 0.0).tolist()  # no -0
@@ -89,7 +94,7 @@ def read_magnetic_cif(
         sites.append(
             Site(
                 name=f"{label}_{number}",
-                ion=_ion(site.specie, element, label, ions or {}, path),
+                ion=_ion(symbols.get(label, ""), element, label, ions or {}, path),
                 spin=float(_chosen(spins or {}, element, label) or size / 2),
                 position=(a, b, c),
                 direction=(x, y, z),
@@ -104,8 +109,9 @@ def read_magnetic_cif(
     return MagneticStructure((first, second, third), tuple(sites))
 
 
-def _structure(path: Path) -> Any:
-    from pymatgen.io.cif import CifParser
+def _structure(path: Path) -> tuple[Any, dict[str, str]]:
+    """The structure with its moments, and the type symbol, such as ``Cu2+``, of every label."""
+    from pymatgen.io.cif import CifFile, CifParser
 
     try:
         # Names of authors come in any encoding; numbers and keys are ASCII.
@@ -127,26 +133,28 @@ def _structure(path: Path) -> Any:
             warnings.simplefilter("ignore")  # of what the file leaves out
             parser = CifParser(StringIO(text))
             (structure,) = parser.parse_structures(primitive=False, check_occu=True)
+            blocks = CifFile.from_str(text).data.values()
     except Exception as error:  # the library raises whatever the file makes it
         raise GnnmatError(f"{path} is not a readable magnetic CIF.", why=str(error)) from error
     if "magmom" not in structure.site_properties:
         raise GnnmatError(f"{path}: no site has a magnetic moment.")
-    return structure
+    symbols: dict[str, str] = {}
+    for block in blocks:
+        labels, kinds = (block.data.get(f"_atom_site_{name}", []) for name in _COLUMNS)
+        symbols |= dict(zip(labels, kinds, strict=False))
+    return structure, symbols
 
 
 def _chosen(given: Mapping[str, Any], element: str, label: str) -> Any:
     return given.get(label, given.get(element))
 
 
-def _ion(species: Any, element: str, label: str, ions: Mapping[str, str], path: object) -> str:
+def _ion(symbol: str, element: str, label: str, ions: Mapping[str, str], path: object) -> str:
     ion = _chosen(ions, element, label)
-    if ion is None:
-        charge = getattr(species, "oxi_state", None)
-        if not charge:
-            raise GnnmatError(
-                f"{path}: the charge of {label} is not given.",
-                fix=f"Name its ion, for the form factor: ions={{'{element}': '{element}3+'}}",
-            )
-        ion = f"{element}{round(float(charge))}+"
-    coefficients(ion)  # refuses an ion without a form factor
-    return str(ion)
+    if ion is None and not re.fullmatch(r"[A-Za-z]{1,2}[1-9]\+", symbol):
+        raise GnnmatError(
+            f"{path}: the charge of {label} is not given.",
+            fix=f"Name its ion, for the form factor: ions={{'{element}': '{element}3+'}}",
+        )
+    coefficients(ion or symbol)  # refuses an ion without a form factor
+    return str(ion or symbol)

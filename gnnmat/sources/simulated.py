@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -82,16 +82,10 @@ def _chosen(records: Records, hypotheses: tuple[str, ...]) -> Records:
     rows = np.flatnonzero(records.table["hypothesis"].isin(hypotheses))
     taken = records.take(rows.tolist())
     foreign = [name for name in records.units if name.partition(".")[0] not in hypotheses]
-    return Records(
-        ids=taken.ids,
-        raws=taken.raws,
-        read=taken.read,
-        fingerprint=taken.fingerprint,
+    return replace(
+        taken,
         table=taken.table.drop(columns=foreign),
         units={name: unit for name, unit in taken.units.items() if name not in foreign},
-        origins=taken.origins,
-        refused=taken.refused,
-        layout=taken.layout,
     )
 
 

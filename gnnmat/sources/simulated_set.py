@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -166,22 +167,15 @@ def read_table(folder: Path, manifest: Manifest) -> pd.DataFrame:
     for number, shard in sorted(manifest.shards.items()):
         path = table_file(folder, number)
         try:
-            part = pd.read_csv(
-                path,
-                dtype={
-                    "id": str,
-                    "hypothesis": str,
-                    "stable": bool,
-                    **dict.fromkeys(values, float),
-                },
-                keep_default_na=False,  # a hypothesis may be called "nan"
-                na_values=dict.fromkeys(values, [""]),
-                float_precision="round_trip",
-            )
+            # As text first: a hypothesis may be called "nan", and pandas rounds the last digit.
+            part = pd.read_csv(path, dtype=str, keep_default_na=False)
+            if list(part) != ["id", "hypothesis", "stable", *values] or len(part) != shard.rows:
+                raise ValueError("rows or columns are not as they were written")
+            part["stable"] = part["stable"] == "True"
+            for name in values:
+                part[name] = [float(text) if text else np.nan for text in part[name]]
         except (ValueError, pd.errors.ParserError) as error:
             raise GnnmatError(f"'{path}' is damaged.", why=str(error)) from error
-        if list(part.columns) != ["id", "hypothesis", "stable", *values] or len(part) != shard.rows:
-            raise GnnmatError(f"'{path}' is damaged: its rows or columns are not as written.")
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

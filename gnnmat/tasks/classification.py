@@ -13,7 +13,7 @@ from torchmetrics import MetricCollection
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
-from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
 
 
 class Classification(TaskOptions):
@@ -91,7 +91,7 @@ class ClassificationTask(Task):
         return Loss(total, count)
 
     def metrics(self) -> MetricCollection:
-        named = {f"accuracy_{target.name}": Mean() for target in self.targets}
+        named = {score_name("accuracy", target): Mean() for target in self.targets}
         return MetricCollection({"score": Mean(), **named}, compute_groups=False)
 
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
@@ -100,7 +100,7 @@ class ClassificationTask(Task):
         ):
             right = (logits.argmax(dim=-1) == label).float()
             metrics["score"].update(*masked_sum(_cross_entropy(logits, label), mask))
-            metrics[f"accuracy_{target.name}"].update(*masked_sum(right, mask))
+            metrics[score_name("accuracy", target)].update(*masked_sum(right, mask))
 
     def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
         out: dict[str, dict[str, list[Any]]] = {}

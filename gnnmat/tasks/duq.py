@@ -12,7 +12,7 @@ from torchmetrics import MetricCollection
 from gnnmat.sample import Batch, DataSpec, Features
 from gnnmat.tasks.classification import check_classes, count_classes
 from gnnmat.tasks.input_penalty import slope_penalty
-from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
 
 # Far from every centroid all kernels underflow; this much of their ratio is kept, so that the
 # nearest class is still the answer.
@@ -183,7 +183,7 @@ class DuqTask(Task):
         return {"duq": far}
 
     def metrics(self) -> MetricCollection:
-        named = {f"accuracy_{target.name}": Mean() for target in self.targets}
+        named = {score_name("accuracy", target): Mean() for target in self.targets}
         return MetricCollection({"score": Mean(), **named}, compute_groups=False)
 
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
@@ -192,7 +192,7 @@ class DuqTask(Task):
         ):
             right = (log_kernel.argmax(dim=-1) == one_hot.argmax(dim=-1)).float()
             metrics["score"].update(*masked_sum(_cross_entropy(log_kernel, one_hot), mask))
-            metrics[f"accuracy_{target.name}"].update(*masked_sum(right, mask))
+            metrics[score_name("accuracy", target)].update(*masked_sum(right, mask))
 
     def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
         """``score`` is the largest kernel, the certainty; probabilities are shares of kernels."""

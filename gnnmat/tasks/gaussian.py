@@ -13,7 +13,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features
 from gnnmat.tasks.head import Head, MlpHead
 from gnnmat.tasks.regression import mean_and_spread
-from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
 
 LOWEST = -12.0  # log variance: errors below 0.25% of the labels' deviation are not claimed
 
@@ -106,7 +106,7 @@ class GaussianTask(Task):
         return Loss(torch.where(mask, each, 0.0).sum() / members, mask.sum() / members)
 
     def metrics(self) -> MetricCollection:
-        named = {f"mae_{target.name}": Mean() for target in self.targets}
+        named = {score_name("mae", target): Mean() for target in self.targets}
         return MetricCollection({"score": Mean(), **named}, compute_groups=False)
 
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
@@ -114,7 +114,9 @@ class GaussianTask(Task):
         metrics["score"].update(*masked_sum(surprise, mask))
         error = (self.decode(prediction).chunk(2, dim=-1)[0] - self.labels(batch)).abs()
         for column, target in enumerate(self.targets):
-            metrics[f"mae_{target.name}"].update(*masked_sum(error[..., column], mask[..., column]))
+            metrics[score_name("mae", target)].update(
+                *masked_sum(error[..., column], mask[..., column])
+            )
 
     def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
         """``error`` is one standard deviation."""

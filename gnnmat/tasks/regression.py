@@ -14,7 +14,7 @@ from torchmetrics import MetricCollection
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
-from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
 
 
 class Regression(TaskOptions):
@@ -102,7 +102,7 @@ class RegressionTask(Task):
         return Loss(torch.where(mask, each, 0.0).sum() / members, mask.sum() / members)
 
     def metrics(self) -> MetricCollection:
-        named = {f"mae_{target.name}": Mean() for target in self.targets}
+        named = {score_name("mae", target): Mean() for target in self.targets}
         return MetricCollection({"score": Mean(), **named}, compute_groups=False)
 
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
@@ -112,7 +112,9 @@ class RegressionTask(Task):
         metrics["score"].update(*masked_sum(scaled, mask))
         error = (self.decode(prediction) - labels).abs()
         for column, target in enumerate(self.targets):
-            metrics[f"mae_{target.name}"].update(*masked_sum(error[..., column], mask[..., column]))
+            metrics[score_name("mae", target)].update(
+                *masked_sum(error[..., column], mask[..., column])
+            )
 
     def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
         return {

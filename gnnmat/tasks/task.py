@@ -159,6 +159,11 @@ class Mean(Metric):
         return (self.total / self.count).float()
 
 
+def score_name(kind: str, target: Target) -> str:
+    """The name of a score of one target; torch allows no dots in it."""
+    return f"{kind}_{target.name}".replace(".", "_")
+
+
 def masked_sum(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of the values at which the mask is set, and how many there are.
 

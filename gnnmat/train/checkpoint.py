@@ -28,6 +28,7 @@ from gnnmat.models.encoder import Encoder, check_reads
 from gnnmat.sample import DataSpec
 from gnnmat.tasks.task import Task
 from gnnmat.train.config import RunConfig, parse_config
+from gnnmat.train.front import Cleaned, Front, check_front
 
 CONFIG, SPEC, ENVIRONMENT = "config.yaml", "spec.json", "environment.json"
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
@@ -72,10 +73,13 @@ def save_trained(
         for name, tensor in kept.items():
             place = weights if name in parameters else state
             place[f"{prefix}.{name}"] = tensor.detach().cpu().contiguous().clone()
-    model = type(encoder).__qualname__ if own_model else ""
+    described: dict[str, Any] = {"model": type(encoder).__qualname__ if own_model else ""}
+    if isinstance(encoder, Cleaned):
+        described["before"] = encoder.front.to_dict()
+        described["model"] = type(encoder.encoder).__qualname__ if own_model else ""
     write_atomically(folder / WEIGHTS, save_tensors(weights))
     write_atomically(folder / STATE, save_tensors(state))
-    write_atomically(folder / SPEC, json.dumps({"model": model, **spec.to_dict()}, indent=1))
+    write_atomically(folder / SPEC, json.dumps({**described, **spec.to_dict()}, indent=1))
 
 
 def write_environment(folder: Path, fingerprints: dict[str, str]) -> None:
@@ -104,17 +108,38 @@ def check_fingerprints(folder: Path, fingerprints: dict[str, str]) -> None:
         )
 
 
-def build(config: RunConfig, spec: DataSpec, model: Encoder | None = None) -> tuple[Encoder, Task]:
+def build(
+    config: RunConfig,
+    spec: DataSpec,
+    model: Encoder | None = None,
+    front: Front | None = None,
+) -> tuple[Encoder, Task]:
     """Encoder and task for these data, freshly initialised.
 
     Args:
         config: what to build.
         spec: what the data are.
         model: an encoder of the user's own, instead of ``config.model``.
+        front: of a run that was trained with ``config.before``, whose weights are restored
+            later; by default they are read from there.
     """
     encoder = config.model.build(spec) if model is None else model
+    if config.before is not None:
+        encoder = _behind(encoder, config.before, spec, front)
     check_reads(encoder, spec)
     return encoder, config.task.build(spec, encoder.width)
+
+
+def _behind(encoder: Encoder, folder: str, spec: DataSpec, front: Front | None) -> Cleaned:
+    """The encoder behind the run in this folder, or behind the one that is described."""
+    if front is None:
+        trained = load_trained(folder)
+        front, before, task = (
+            Front(trained.config, trained.spec), trained.encoder, trained.task
+        )  # fmt: skip
+    else:
+        before, task = build(front.config, front.spec)
+    return Cleaned(encoder, before, check_front(folder, task, front, spec), front)
 
 
 def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
@@ -137,13 +162,13 @@ def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
                 else "Give the folder that gnnmat train wrote.",
             )
     config = load_run_config(folder)
-    own, spec = _read_spec(folder)
+    own, spec, front = _read_spec(folder)
     if own and model is None:
         raise GnnmatError(
             f"{folder} was trained with an encoder of your own, {own}.",
             fix=f"gnnmat.load({str(folder)!r}, model={own}(...))",
         )
-    encoder, task = build(config, spec, model)
+    encoder, task = build(config, spec, model, front)
     state = _read_tensors(folder / WEIGHTS) | _read_tensors(folder / STATE)
     _restore(encoder, "encoder", state, folder)
     _restore(task, "task", state, folder)
@@ -163,11 +188,13 @@ def load_run_config(folder: Path) -> RunConfig:
         raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
 
 
-def _read_spec(folder: Path) -> tuple[str, DataSpec]:
-    """The class name of an encoder of the user's own, or empty, and what the data were."""
+def _read_spec(folder: Path) -> tuple[str, DataSpec, Front | None]:
+    """The class of an encoder of the user's own, or empty; what the data were; what cleans them."""
     try:
         plain: dict[str, Any] = json.loads((folder / SPEC).read_text())
-        return plain.pop("model"), DataSpec.from_dict(plain)
+        before = plain.pop("before", None)
+        front = None if before is None else Front.from_dict(before)
+        return plain.pop("model"), DataSpec.from_dict(plain), front
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise GnnmatError(
             f"{folder / SPEC} is damaged.", why=f"{type(error).__name__}: {error}"

@@ -102,6 +102,11 @@ class RunConfig(_Part):
         NoAugment(), description="What is drawn anew for a sample each time it is seen."
     )
     split: Split = Field(RandomSplit(), description="Training, validation and test rows.")
+    before: str | None = Field(
+        None,
+        description="Folder of a trained autoencoder (task.kind=reconstruction) that cleans the "
+        "image before the encoder sees it. It is read once, when training begins.",
+    )
     model: Model = Field(Cgcnn(), description="The encoder.")
     task: TaskConfig = Field(Regression(), description="Head, loss and scores.")
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="How weights move.")

@@ -64,6 +64,12 @@ def fit(
     keep_best = len(data.val_rows) > 0
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.compile and hall.task.needs_input_grad:
+        raise GnnmatError(
+            "trainer.compile cannot be used with a penalty on slopes.",
+            why="Compiled encoders have no second derivatives.",
+            fix="trainer.compile=false, or task.penalty=0",
+        )
     if options.compile:
         hall.encoder.compile(dynamic=True)
     with _quiet(), plain_errors(folder):

@@ -26,7 +26,9 @@ def plain_scores(task: Task, found: Observed) -> dict[str, Floats]:
         found: what they said.
     """
     tables = [task.table(one) for one in found.decoded]
-    surest, informations, spreads = [], [], []
+    surest: list[Floats] = []
+    informations: list[Floats] = []
+    spreads: list[Floats] = []
     for target in task.targets:
         own = [one[target.name] for one in tables]
         if target.classes:

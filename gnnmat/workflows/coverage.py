@@ -11,6 +11,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
 
 PROBES = 8  # images of a hypothesis
+FAINT = 1e-3  # of an image's brightest pixel: the tail of the resolution, not the band itself
 
 
 def check_not_empty(layout: SliceLayout, name: str, filled: Sequence[bool], last: bool) -> None:
@@ -50,7 +51,8 @@ def dark_energies(
     tiles = layout.to_tiles(images)
     for name in dict.fromkeys(names):
         chosen = np.array([one == name for one in names])
-        dark = ~(tiles[chosen] != 0).any(axis=(0, 2, 3, 4))
+        brightest = tiles[chosen].max(axis=(2, 3, 4))
+        dark = (brightest <= FAINT * brightest.max(axis=1, keepdims=True)).all(axis=0)
         if dark.any():
             energies = ", ".join(f"{layout.incident_energies[n]:g}" for n in np.flatnonzero(dark))
             sentences.append(

@@ -11,12 +11,10 @@ import numpy as np
 import pandas as pd
 
 from gnnmat.data.dataset import open_dataset
-from gnnmat.data.symmetry import formulas
 from gnnmat.data.targets import ideal_labels
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Records, Refusal
-from gnnmat.train.checkpoint import load_trained
-from gnnmat.train.predictor import predict_rows, prediction_table
+from gnnmat.train.judge import load_model
 from gnnmat.workflows.evaluation import score_table
 from gnnmat.workflows.preparation import Prepared, truth_table
 
@@ -42,7 +40,7 @@ def evaluate_run(
     """Scores of the run in ``folder`` on these records.
 
     Args:
-        folder: a finished run.
+        folder: a finished run or ensemble.
         records: structures, with the run's targets among their columns.
         model: the user's own encoder, if the run has one.
         quiet: no progress bar.
@@ -50,7 +48,8 @@ def evaluate_run(
     Raises:
         GnnmatError: a target column is missing, a class is unknown, nothing could be read.
     """
-    trained = load_trained(folder, model)
+    predictor = load_model(folder, model=model)
+    trained = predictor.trained
     task, own = trained.task, trained.config.task.own_targets
     with tempfile.TemporaryDirectory(prefix="gnnmat-") as scratch:
         dataset = open_dataset(
@@ -65,10 +64,7 @@ def evaluate_run(
         if own:
             dataset.labels = ideal_labels(own, len(dataset))
         rows = np.arange(len(dataset))
-        decoded = predict_rows(
-            trained.encoder, task, dataset, rows, augment=trained.augment, draw="fixed"
-        )
-        table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
+        table = predictor.rows_table(dataset, rows, draw="fixed")
         prepared = Prepared(dataset, np.full(len(dataset), "test"))
         predictions = truth_table(prepared, table)
         metrics = []

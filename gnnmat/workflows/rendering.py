@@ -126,9 +126,7 @@ def render(
     ]
     if workers is None:
         workers = 1 if on_device else available_cores()
-    stream: Any = iter_items(
-        Renderer(text, device), batches, workers=workers, quiet=True, chunk=1
-    )
+    stream: Any = iter_items(Renderer(text, device), batches, workers=workers, quiet=True, chunk=1)
     with closing(stream):
         for batch, images in zip(batches, stream, strict=True):
             if isinstance(images, Failure):

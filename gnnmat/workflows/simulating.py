@@ -34,6 +34,7 @@ from gnnmat.workflows.coverage import check_not_empty, dark_energies
 from gnnmat.workflows.draws import Draws, draw_values, find_draws, read_draws, write_draws
 from gnnmat.workflows.rendering import Draw, choose_device, forget_simulators, render
 from gnnmat.workflows.set_folder import claimed
+from gnnmat.workflows.set_overview import write_overview
 from gnnmat.workflows.shards import write_shard
 
 SHARD = 256  # images
@@ -61,6 +62,11 @@ class SimulatedSet:
     def table(self) -> pd.DataFrame:
         """One row an image: id, hypothesis, stable, couplings in meV."""
         return read_table(self.folder, self.manifest)
+
+    @property
+    def empty(self) -> int:
+        """Images without any intensity."""
+        return sum(shard.empty for shard in self.manifest.shards.values())
 
     def open(self) -> Records:
         """The records that a recipe gets by ``data.source.kind=simulated``."""
@@ -127,6 +133,7 @@ def simulate(
         with closing(stream):
             bar = with_progress(stream, count, "Rendering", quiet)
             manifest = _fill(simulation, folder, manifest, missing, bar, warn)
+        write_overview(folder, simulation.name, manifest)
         return SimulatedSet(folder, manifest)
 
 
@@ -220,7 +227,8 @@ def _fill(
                 if number == 0:
                     check_not_empty(layout, row.hypothesis, seen, len(seen) == manifest.images)
             shard = write_shard(folder, number, images, rows, manifest)
-            update: dict[str, object] = {"shards": {**manifest.shards, number: shard}}
+            shards = dict(sorted({**manifest.shards, number: shard}.items()))
+            update: dict[str, object] = {"shards": shards}
             if number == 0:
                 sentences = dark_energies(layout, images, [row.hypothesis for row in rows])
                 update["warnings"] = tuple(sentences)

@@ -38,12 +38,10 @@ def find_model(name: str | Path) -> Path:
     shipped = {one.name: one for one in _folders()}
     if str(name) in shipped:
         return shipped[str(name)]
-    looks_like_path = os.sep in str(name) or folder.suffix != ""
     raise GnnmatError(
-        f"There is no trained run '{name}'."
-        if looks_like_path or not shipped
-        else f"'{name}' is neither the folder of a trained run nor a shipped model.",
-        fix="" if looks_like_path else did_you_mean(str(name), shipped),
+        f"{name} is not a finished run: there is no such folder, and no shipped model of that "
+        "name.",
+        fix="" if os.sep in str(name) else did_you_mean(str(name), shipped),
     )
 
 

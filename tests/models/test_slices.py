@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gnnmat.errors import GnnmatError
 from gnnmat.models import Slices
+from gnnmat.models.tiles import fold
 from gnnmat.sample import DataSpec
 from gnnmat.simulation.layout import pcsmo_layout
 
@@ -67,8 +68,6 @@ def test_a_symmetric_network_fills_gaps_from_the_mirror_image() -> None:
     with torch.no_grad():
         seen = [encoder.seen(batch_of(even, mask)) for mask in (half, ~half & False)]
         tiles = [encoder.tiling.cut(even * one) for one in seen]
-    from gnnmat.models.tiles import fold
-
     filled = fold(tiles[0]) / fold(encoder.tiling.cut(seen[0])).clamp(min=1)
     torch.testing.assert_close(filled, fold(tiles[1]) / 4)
 

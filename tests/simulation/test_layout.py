@@ -12,7 +12,7 @@ def test_published_image_has_240_by_400_pixels() -> None:
     layout = pcsmo_layout()
     assert layout.image_shape == (240, 400)
     assert layout.energy_edges[3][4] == pytest.approx((70 * 0.34, 70 * 0.40))
-    assert layout.h[0] == 1 and layout.h[-1] == -1 and layout.k[0] == -1
+    assert (layout.h[0], layout.h[-1], layout.k[0]) == (1, -1, -1)
     assert layout.k[1] - layout.k[0] == pytest.approx(2 / 39)
 
 

@@ -49,7 +49,7 @@ def test_loss_is_the_likelihood_weighed_by_the_variance(beta: float) -> None:
         each = F.gaussian_nll_loss(mean, labels[row, column] / scale, deviation**2)
         total += deviation ** (2 * beta) * each
     torch.testing.assert_close(loss.total.detach(), total, rtol=1e-4, atol=1e-5)
-    assert int(loss.count) == 4
+    assert int(loss.count) == 5
 
 
 def test_the_error_bar_learns_the_size_of_the_noise() -> None:

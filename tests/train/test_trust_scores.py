@@ -27,9 +27,9 @@ def test_distance_is_the_mahalanobis_distance_from_the_nearest_class() -> None:
     new = np.random.default_rng(1).normal(5, 8, (20, 4))
     scale = rows.std(axis=0)
     each = [
-        LedoitWolf().fit((rows[labels == c] - rows.mean(0)) / scale).mahalanobis(
-            (new - rows.mean(0)) / scale
-        )
+        LedoitWolf()
+        .fit((rows[labels == c] - rows.mean(0)) / scale)
+        .mahalanobis((new - rows.mean(0)) / scale)
         for c in (0, 1)
     ]
     assert density.distance(new) == pytest.approx(np.sqrt(np.min(each, axis=0)), rel=1e-6)

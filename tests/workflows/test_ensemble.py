@@ -15,11 +15,19 @@ from gnnmat.train.committee import Committee, load_committee
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows import ensemble as ensembles
 from gnnmat.workflows.ensemble import Ensemble, resume_ensemble, train_ensemble
+from gnnmat.workflows.evaluating import evaluate_run
 from gnnmat.workflows.run_folder import Run, open_run
 from gnnmat.workflows.training import train
 
 from ..train.tiny import assert_same_weights, graph_cache, weights  # noqa: F401
-from .pictures import bare_records, held_out, picture_config, picture_records, pictures, small_ensemble
+from .pictures import (
+    bare_records,
+    held_out,
+    picture_config,
+    picture_records,
+    pictures,
+    small_ensemble,
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +133,10 @@ def test_limited_rows_are_the_same_for_all_members(tmp_path: Path) -> None:
     ids = [set(run.predictions["id"]) for run in made.members]
     assert len(ids[0]) == 60
     assert ids[0] == ids[1]
+
+
+def test_ensemble_is_scored_on_new_rows(found: Ensemble) -> None:
+    new = evaluate_run(found.folder, picture_records(40, seed=8))
+    (accuracy,) = [row["value"] for row in new.metrics if row["metric"] == "accuracy"]
+    assert accuracy > 0.9
+    assert "disagreement" in new.predictions

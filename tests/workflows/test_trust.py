@@ -14,8 +14,8 @@ from gnnmat.errors import GnnmatError
 from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.trust import Trust, Verdicts, load_trust
 from gnnmat.train.trust_scores import Usual
-from gnnmat.workflows.trust import fit_trust, judge
 from gnnmat.workflows.training import train
+from gnnmat.workflows.trust import fit_trust, judge
 
 from ..train.tiny import graph_cache, records, trained  # noqa: F401
 from .pictures import SIZE, bare_records, picture_config, picture_records, pictures, small_ensemble

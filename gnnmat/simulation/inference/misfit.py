@@ -1,26 +1,31 @@
-"""How far a spectrum is from what was fitted to it, in units of its noise."""
+"""How far a spectrum is from what was fitted to it, judged by spectra drawn from the fit."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from gnnmat.simulation.inference.noise_estimate import estimate_noise, neighbourhood_mean
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
+from gnnmat.simulation.inference.response import Response, fit_response
 from gnnmat.simulation.inference.space import Floats
 
 LARGEST = 5.0  # standard deviations; what is farther away counts as a false peak, and as this
+Imperfect = Callable[[Floats, np.random.Generator], Floats]
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """Squares of the residuals in standard deviations.
+    """Residuals in standard deviations of the noise, summed up.
 
     Args:
-        chi2: their sum.
+        chi2: sum of their squares.
         dof: pixels less parameters.
-        p_value: share of spectra, drawn from the fit, that are as far from it.
+        structure: mean product of a residual and those around it; zero where nothing but noise
+            is left, however large the noise was taken.
         by_slice: (E, slices) mean square of each tile; NaN where there is no detector.
         residual: (n,) in standard deviations.
         false_peaks: pixels beyond what noise does.
@@ -28,76 +33,103 @@ class Misfit:
 
     chi2: float
     dof: int
-    p_value: float
+    structure: float
     by_slice: Floats
     residual: Floats
     false_peaks: int
 
+    @property
+    def per_dof(self) -> float:
+        """Chi^2 per degree of freedom."""
+        return self.chi2 / self.dof
 
-def residuals(
-    observed: Observation, noise: CountingNoise, expected: Floats, values: Floats | None = None
-) -> Floats:
+
+def residuals(observed: Observation, noise: CountingNoise, expected: Floats) -> Floats:
     """(n,) difference from the mean of the cut-off spectrum, in its standard deviations."""
     mean, variance = noise.moments(expected, observed.tile)
-    difference: Floats = (observed.values if values is None else values) - mean
-    return difference / np.sqrt(variance)
+    difference: Floats = (observed.values - mean) / np.sqrt(variance)
+    return difference
 
 
 def misfit(
-    observed: Observation,
-    noise: CountingNoise,
-    expected: Floats,
-    *,
-    parameters: int,
-    replicas: int = 20,
-    seed: int = 0,
+    observed: Observation, noise: CountingNoise, expected: Floats, *, parameters: int
 ) -> Misfit:
-    """Chi^2 of a fit, against spectra drawn from the fit itself.
-
-    The sum over so many pixels is normal to good accuracy, so its tail follows from the mean and
-    the spread of a few drawn spectra.
+    """What a fit leaves of a spectrum.
 
     Args:
         observed: the spectrum.
         noise: of it.
         expected: (n,) fitted intensity.
         parameters: fitted numbers.
-        replicas: spectra to draw.
-        seed: of the draws.
     """
     residual = residuals(observed, noise, expected)
-    squares = np.minimum(residual**2, LARGEST**2)
-    rng = np.random.default_rng(seed)
-    sums = np.empty(replicas)
-    for number in range(replicas):
-        drawn = noise.draw(expected, observed.tile, rng)
-        own = residuals(observed, noise, expected, drawn)
-        sums[number] = np.minimum(own**2, LARGEST**2).sum()
-    chi2 = float(squares.sum())
-    count = np.bincount(observed.tile, minlength=observed.tiles).astype(float)
-    by_tile = np.bincount(observed.tile, squares, observed.tiles)
-    shape = observed.blocks, observed.layout.slices
+    bounded = np.clip(residual, -LARGEST, LARGEST)
+    around, count = neighbourhood_mean(observed, bounded)
+    squares = bounded**2
+    number = np.bincount(observed.tile, minlength=observed.tiles).astype(float)
+    total = np.bincount(observed.tile, squares, observed.tiles)
     with np.errstate(invalid="ignore", divide="ignore"):
-        by_slice = np.where(count > 0, by_tile / count, np.nan).reshape(shape)
-    dof = max(len(squares) - parameters, 1)
+        by_slice = np.where(number > 0, total / number, np.nan)
     return Misfit(
-        chi2=chi2,
-        dof=dof,
-        p_value=_tail(chi2 + parameters, sums),
-        by_slice=by_slice,
+        chi2=float(squares.sum()),
+        dof=max(len(squares) - parameters, 1),
+        structure=float((bounded * around)[count > 0].mean()),
+        by_slice=by_slice.reshape(observed.blocks, observed.layout.slices),
         residual=residual,
         false_peaks=int((np.abs(residual) > LARGEST).sum()),
     )
 
 
-def _tail(value: float, drawn: Floats) -> float:
-    """Probability of a value as high, from a few drawn ones."""
+def replicas(
+    observed: Observation,
+    noise: CountingNoise,
+    response: Response,
+    image: Floats,
+    model: Floats,
+    *,
+    imperfect: Imperfect | None = None,
+    count: int = 16,
+    seed: int = 0,
+) -> Iterator[Misfit]:
+    """The misfit of spectra that were drawn from a fit, each judged as the true one was.
+
+    Args:
+        observed: the spectrum that was fitted.
+        noise: of it.
+        response: scales and offsets of the fit.
+        image: (R, C) what the spectra are drawn from: calculated at the fitted couplings, best
+            with other sample points than those of the fit.
+        model: (n,) calculated pixels of the fit.
+        imperfect: what an instrument does to an image, drawn anew every time.
+        count: spectra to draw.
+        seed: of the draws.
+    """
+    parameters = len(response.scale) + len(response.offset)
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        drawn = imperfect(image, rng) if imperfect is not None else image
+        truth = response.expected(observed, observed.take(drawn))
+        values = noise.draw(truth, observed.tile, rng)
+        again = Observation(observed.put(values), observed.mask, observed.layout)
+        start, _, _ = fit_response(again, noise, model, response)
+        own = estimate_noise(again, start.expected(again, model), noise, rounds=4)
+        fitted, _, _ = fit_response(again, own, model, start)
+        yield misfit(again, own, fitted.expected(again, model), parameters=parameters)
+
+
+def chance(found: Misfit, drawn: list[Misfit]) -> float:
+    """Probability that noise alone does as much: of the worse of chi^2 and structure.
+
+    Both are sums over many pixels, so their tails follow from mean and spread of a few draws.
+    """
     from scipy.stats import t
 
-    spread = max(float(drawn.std(ddof=1)), 1e-12) * np.sqrt(1 + 1 / len(drawn))
-    return float(t.sf((value - drawn.mean()) / spread, len(drawn) - 1))
-
-
-def empirical_tail(value: float, reference: Floats) -> float:
-    """Share of reference values as high, never zero: (1 + how many) / (1 + all)."""
-    return float((1 + (np.asarray(reference) >= value).sum()) / (1 + len(reference)))
+    if len(drawn) < 3:
+        return float("nan")
+    worst = 1.0
+    for name in ("per_dof", "structure"):
+        values = np.array([getattr(one, name) for one in drawn])
+        spread = max(float(values.std(ddof=1)), 1e-12) * np.sqrt(1 + 1 / len(values))
+        distance = (getattr(found, name) - values.mean()) / spread
+        worst = min(worst, float(t.sf(distance, len(values) - 1)))
+    return min(2 * worst, 1.0)

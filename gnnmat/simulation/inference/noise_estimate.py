@@ -118,9 +118,7 @@ def _local_expectation(
 
 def _noise(like: CountingNoise, x: Floats) -> CountingNoise:
     background = np.exp(x[1])
-    return replace(
-        like, per_intensity=np.sqrt(background) / np.exp(x[0]), background=background
-    )
+    return replace(like, per_intensity=np.sqrt(background) / np.exp(x[0]), background=background)
 
 
 def _objective(
@@ -129,7 +127,7 @@ def _objective(
     """(T,) log-likelihood of every tile, with the prior of its background."""
     noise = _noise(like, x)
     log = noise.log_likelihood(observed.values, local, observed.tile)
-    value: Floats = np.bincount(observed.tile, log, observed.tiles)
+    value = np.bincount(observed.tile, log, observed.tiles).astype(np.float64)
     return value - 0.5 * ((x[1] - common) / LIKE) ** 2
 
 

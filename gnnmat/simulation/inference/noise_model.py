@@ -104,9 +104,7 @@ class CountingNoise:
         first: Floats = np.floor(background) + 1 if self.exact else background + 0.5
         return first
 
-    def _poisson(
-        self, values: Floats, mean: Floats, tile: Tiles
-    ) -> tuple[Floats, Floats, Floats]:
+    def _poisson(self, values: Floats, mean: Floats, tile: Tiles) -> tuple[Floats, Floats, Floats]:
         c = self.per_intensity[tile]
         first = self._first(tile)
         n = c * values + self.background[tile]
@@ -128,9 +126,7 @@ class CountingNoise:
         information = _pmf(first - 2, mean) - edge + above_one / mean + edge**2 / floor
         return log, c * score, c**2 * np.maximum(information, 1e-12)
 
-    def _gaussian(
-        self, values: Floats, mean: Floats, tile: Tiles
-    ) -> tuple[Floats, Floats, Floats]:
+    def _gaussian(self, values: Floats, mean: Floats, tile: Tiles) -> tuple[Floats, Floats, Floats]:
         c = self.per_intensity[tile]
         width = np.sqrt(mean)
         z = (c * values + self.background[tile] - mean) / width

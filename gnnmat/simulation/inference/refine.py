@@ -21,10 +21,16 @@ from gnnmat.simulation.inference.response import (
     fit_response,
     normal_equations,
 )
-from gnnmat.simulation.inference.space import CouplingSpace, Floats, ImageSimulator, is_stable, render
+from gnnmat.simulation.inference.space import (
+    CouplingSpace,
+    Floats,
+    ImageSimulator,
+    is_stable,
+    render,
+)
 
 STEP, FINEST = 0.005, 0.0004  # of finite differences, as shares of the ranges
-CLOSE = 0.05  # standard errors: a smaller step ends the search
+CLOSE = 0.05  # a step of so many standard errors, or that promises as little, is the last
 Tell = Callable[[str], None]
 
 
@@ -158,7 +164,8 @@ class Refinement:
             normal = self.normal(point, jacobian)
             full = self._step(point, normal, 0.0)
             errors = self._errors(normal)
-            converged = bool(np.abs(full / errors).max() < CLOSE)
+            promised = full @ (normal.reduced_gradient() - 0.5 * normal.reduced() @ full)
+            converged = bool(np.abs(full / errors).max() < CLOSE or promised < CLOSE)
             trial = None if converged else self._better(point, normal, damping)
             if trial is None:
                 if converged or size <= FINEST:
@@ -206,8 +213,7 @@ class Refinement:
         width = np.maximum(self.space.width, 1e-12)
         low = (self.space.low - point.values) / width
         high = (self.space.high - point.values) / width
-        inner = np.linalg.solve(normal.matrix[p:, p:], normal.gradient[p:])
-        gradient = normal.gradient[:p] - normal.matrix[:p, p:] @ inner
+        gradient = normal.reduced_gradient()
         matrix = normal.reduced()
         matrix = matrix + damping * np.diag(np.diag(matrix)) + 1e-9 * np.eye(p)
         moving = self.space.free.copy()

@@ -72,6 +72,13 @@ class Normal:
         reduced: Floats = self.matrix[:p, :p] - cross @ np.linalg.solve(inner, cross.T)
         return 0.5 * (reduced + reduced.T)
 
+    def reduced_gradient(self) -> Floats:
+        """(p,) slope by the couplings where scales and offsets follow."""
+        p = self.couplings
+        inner = np.linalg.solve(self.matrix[p:, p:], self.gradient[p:])
+        slope: Floats = self.gradient[:p] - self.matrix[:p, p:] @ inner
+        return slope
+
 
 def normal_equations(
     observed: Observation,
@@ -153,7 +160,7 @@ def fit_response(
     response = start or first_response(observed, model)
     none = np.empty((0, len(model)))
     best: tuple[Response, Likelihood, float] | None = None
-    step = 1.0
+    change, step = np.zeros(observed.blocks + observed.tiles), 1.0
     for _ in range(rounds + 1):
         likelihood = noise.likelihood(
             observed.values, response.expected(observed, model), observed.tile
@@ -168,7 +175,7 @@ def fit_response(
         if gained < 1e-3:
             break
         normal = normal_equations(observed, noise, response, model, none, likelihood)
-        change = np.linalg.solve(normal.matrix, normal.gradient)
+        change = np.asarray(np.linalg.solve(normal.matrix, normal.gradient), dtype=float)
         step = 1.0
         response = _moved(response, change)
     assert best is not None

@@ -124,7 +124,9 @@ def find_starts(
     return values[chosen], scores[chosen]
 
 
-def _children(parents: Floats, space: CouplingSpace, count: int, rng: np.random.Generator) -> Floats:
+def _children(
+    parents: Floats, space: CouplingSpace, count: int, rng: np.random.Generator
+) -> Floats:
     """Draws around parents, along the differences between them; wide enough to leave a cluster.
 
     Source: differential evolution, Storn and Price, J. Glob. Optim. 11, 341 (1997).

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.simulation.spin_waves.lattice import cell_vectors, unit
 from gnnmat.simulation.spin_waves.system import SpinSystem
 
 Vector = tuple[float, float, float]
@@ -144,17 +145,7 @@ class SpinModel(_Part):
 
     def cell(self) -> NDArray[np.float64]:
         """(3, 3) lattice vectors in Å."""
-        plain: Any = self.lattice
-        array = np.array(plain, dtype=float)
-        if array.shape == (3, 3):
-            return array
-        if array.shape == (3,):
-            return np.diag(array)
-        if array.shape == (6,):
-            return _cell(array)
-        raise GnnmatError(
-            f"The lattice has {array.size} numbers.", fix="Give 3, 6 or three vectors of 3."
-        )
+        return cell_vectors(self.lattice)
 
     def _number(self, coupling: str) -> int:
         names = list(self.couplings)
@@ -194,6 +185,8 @@ class SpinModel(_Part):
                 if not self._spins_fit(rule, i, j):
                     continue
                 for offset in self._offsets(rule, i, j):
+                    if i == j and not any(offset):
+                        raise GnnmatError(f"A bond of '{rule.coupling}' joins a site to itself.")
                     back = (j, i, tuple(-n for n in offset))
                     # A bond between equals is met from both ends; a DM vector turns around.
                     if back not in found or (not symmetric and rule.vectors):
@@ -228,25 +221,3 @@ class SpinModel(_Part):
             near = np.round(exact)
             cells = near[np.abs(exact - near).max(axis=1) < MATCH].astype(int)
         return [(int(a), int(b), int(c)) for a, b, c in cells]
-
-
-def unit(vector: Vector, what: str) -> NDArray[np.float64]:
-    """The vector with length one."""
-    array = np.array(vector, dtype=float)
-    length = np.linalg.norm(array)
-    if length == 0:
-        raise GnnmatError(f"The direction of {what} has no length.")
-    scaled: NDArray[np.float64] = array / length
-    return scaled
-
-
-def _cell(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3) vectors: a along x, b in the xy plane."""
-    a, b, c = parameters[:3]
-    alpha, beta, gamma = np.cos(np.deg2rad(parameters[3:]))
-    sine = np.sqrt(1 - gamma**2)
-    x = beta
-    y = (alpha - beta * gamma) / sine
-    return np.array(
-        [[a, 0, 0], [b * gamma, b * sine, 0], [c * x, c * y, c * np.sqrt(1 - x**2 - y**2)]]
-    )

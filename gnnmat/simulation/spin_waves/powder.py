@@ -68,11 +68,8 @@ def powder_average(
 
 def sphere_points(count: int, seed: int = 0) -> Floats:
     """(count, 3) quasi-random points on the unit sphere, evenly spread."""
-    from scipy.stats import qmc
-
-    # Sobol points are balanced in powers of two; the rest of the last power is left out.
-    power = max(1, math.ceil(math.log2(count)))
-    height, turn = qmc.Sobol(2, seed=seed).random_base2(power)[:count].T
+    engine = torch.quasirandom.SobolEngine(2, scramble=True, seed=seed)
+    height, turn = engine.draw(count, dtype=torch.float64).numpy().T
     z, angle = 2 * height - 1, 2 * np.pi * turn
     ring = np.sqrt(1 - z**2)
     points: Floats = np.stack([ring * np.cos(angle), ring * np.sin(angle), z], axis=1)

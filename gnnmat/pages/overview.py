@@ -1,0 +1,190 @@
+"""``overview.html``: the first images of a simulated set with their axes; offline, no script."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnmat.pages.markup import Markup, escape, join, number, plural, table, tag
+from gnnmat.simulation.layout import SliceLayout
+
+TILE = 40.0  # drawn width and height of a tile
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 74.0, 20.0, 34.0  # room for labels
+BRIGHTEST = 99.0  # percentile of the intensities that is drawn brightest
+# Anchors of the colour map "inferno". Source: S. van der Walt & N. Smith, matplotlib (CC0).
+INFERNO = (
+    "000004",
+    "1b0c41",
+    "4a0c6b",
+    "781c6d",
+    "a52c60",
+    "cf4446",
+    "ed6925",
+    "fb9b06",
+    "f7d13d",
+    "fcffa4",
+)
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image: its name, what it shows in words, (R, C) intensities."""
+
+    name: str
+    caption: str
+    image: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the page shows.
+
+    Args:
+        title: name of the simulation.
+        layout: axes of the images.
+        counts: rows of hypothesis, drawn, stable, kept.
+        pictures: images by hypothesis.
+        warnings: sentences.
+    """
+
+    title: str
+    layout: SliceLayout
+    counts: Sequence[tuple[str, int, int, int]]
+    pictures: Mapping[str, Sequence[Picture]]
+    warnings: Sequence[str] = ()
+
+
+def overview_page(data: Overview) -> str:
+    """The whole page as HTML text."""
+    style = resources.files("gnnmat.pages").joinpath("report.css").read_text("utf-8")
+    style += (
+        "figure { margin: 0; } figcaption { font-size: 14px; }"
+        ".images { display: grid; gap: 32px; margin-top: 16px;"
+        " grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); }"
+        "svg { width: 100%; height: auto; } svg text { font: 9px var(--sans); fill: var(--text); }"
+        "svg image { image-rendering: pixelated; } rect { fill: none; stroke: var(--faint); }"
+    )
+    total = sum(kept for *_, kept in data.counts)
+    size = " x ".join(map(str, data.layout.image_shape))
+    shape = f"{plural(total, 'image')} of {size} pixels, intensity per meV"
+    rates = [
+        (name, f"{drawn:,}", f"{stable:,}", f"{100 * stable / max(drawn, 1):.1f}%", f"{kept:,}")
+        for name, drawn, stable, kept in data.counts
+    ]
+    head = ("hypothesis", "drawn", "stable", "share", "kept")
+    sections = [
+        tag(
+            "section",
+            tag("h2", name),
+            tag("div", *(_figure(one, data.layout) for one in several), class_="images"),
+        )
+        for name, several in data.pictures.items()
+    ]
+    body = tag(
+        "main",
+        tag("header", tag("h1", data.title), tag("p", shape, class_="muted")),
+        *(tag("p", text, class_="empty") for text in data.warnings),
+        tag("section", tag("h2", "Draws"), table(head, rates, numeric=(1, 2, 3, 4))),
+        *sections,
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="generator" content="gnnmat">\n'
+        f"<title>{escape(data.title)}</title>\n<style>\n{style}\n</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _figure(picture: Picture, layout: SliceLayout) -> Markup:
+    width = LEFT + RIGHT + TILE * layout.slices
+    height = TOP + BOTTOM + TILE * len(layout.incident_energies)
+    image = tag(
+        "image",
+        href="data:image/png;base64," + base64.b64encode(png(picture.image)).decode(),
+        x=LEFT,
+        y=TOP,
+        width=width - LEFT - RIGHT,
+        height=height - TOP - BOTTOM,
+        preserveAspectRatio="none",
+    )
+    box = {"viewBox": f"0 0 {width:g} {height:g}"}
+    svg = tag("svg", image, _tiles(layout), _labels(layout), role="img", **box)
+    return tag("figure", svg, tag("figcaption", tag("b", picture.name), " ", picture.caption))
+
+
+def _tiles(layout: SliceLayout) -> Markup:
+    """A frame around every tile that says what it is when pointed at."""
+    frames = []
+    for row, (energy, bins) in enumerate(
+        zip(layout.incident_energies, layout.energy_edges, strict=True)
+    ):
+        for column, (low, high) in enumerate(bins):
+            title = tag("title", f"Ei {energy:g} meV, E {low:g} to {high:g} meV")
+            x, y = LEFT + TILE * column, TOP + TILE * row
+            frames.append(
+                # A hollow frame would only answer on its line.
+                tag("rect", title, x=x, y=y, width=TILE, height=TILE, pointer_events="all")
+            )
+    return join(frames)
+
+
+def _labels(layout: SliceLayout) -> Markup:
+    """Ei and h on the left, k below, the range of energy transfers on the right."""
+    h, k, bottom = layout.h, layout.k, TOP + TILE * len(layout.incident_energies)
+    right = LEFT + TILE * layout.slices
+    parts = [tag("text", "energy transfer E of the slices, left to right →", x=LEFT, y=TOP - 7)]
+    parts.append(tag("text", "E (meV)", x=right + 6, y=TOP - 7))
+    for row, (energy, bins) in enumerate(
+        zip(layout.incident_energies, layout.energy_edges, strict=True)
+    ):
+        y = TOP + TILE * (row + 0.5)
+        parts.append(tag("text", f"Ei {energy:g}", x=2, y=y + 3))
+        words = f"{number(bins[0][0])} to {number(bins[-1][1])}"
+        parts.append(tag("text", words, x=right + 6, y=y + 3))
+    for value, y in ((h[0], TOP + 8), (h[-1], TOP + TILE - 2)):
+        parts.append(tag("text", f"h {value:+g}", x=LEFT - 3, y=y, text_anchor="end"))
+    for value, x, anchor in ((k[0], LEFT, "start"), (k[-1], LEFT + TILE, "end")):
+        parts.append(tag("text", f"{value:+g}", x=x, y=bottom + 10, text_anchor=anchor))
+    words = "k of each slice; h and k in reciprocal lattice units, Ei in meV"
+    parts.append(tag("text", words, x=LEFT, y=bottom + 24))
+    return join(parts)
+
+
+def png(image: NDArray[np.float32]) -> bytes:
+    """A PNG file of (R, C) intensities, dark to bright; brightest from the 99th percentile on.
+
+    Source: W3C, Portable Network Graphics (second edition), colour type 3.
+    """
+    positive = np.clip(np.nan_to_num(image), 0, None)
+    top = float(np.percentile(positive, BRIGHTEST)) or float(positive.max()) or 1.0
+    levels = np.clip(positive / top * 255, 0, 255).astype(np.uint8)
+    anchors = np.array([[int(one[i : i + 2], 16) for i in (0, 2, 4)] for one in INFERNO])
+    steps = np.linspace(0, len(anchors) - 1, 256)
+    palette = np.stack([np.interp(steps, range(len(anchors)), part) for part in anchors.T], axis=1)
+    rows, columns = levels.shape
+    lines = np.concatenate([np.zeros((rows, 1), np.uint8), levels], axis=1)  # filter type 0
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            _chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)),
+            _chunk(b"PLTE", palette.round().astype(np.uint8).tobytes()),
+            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)),
+            _chunk(b"IEND", b""),
+        ]
+    )
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    crc = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)

@@ -1,0 +1,55 @@
+"""Error bars that hold where the noise is not as assumed, or the model not quite true."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnmat.simulation.inference.observation import Observation
+from gnnmat.simulation.inference.refine import Refined
+from gnnmat.simulation.inference.space import Floats
+
+PATCH = 5  # pixels on a side; residuals farther apart are taken as independent
+UNIFORM = 12.0  # 1 / variance of a coupling that is only known to lie in its range, in ranges
+
+
+def patches(observed: Observation) -> NDArray[np.int64]:
+    """(n,) number of the patch of each pixel; patches at (+-h, +-k) are one.
+
+    Spectra have these mirrors nearly always, and then so have their misfits.
+    """
+    rows, columns = observed.layout.tile_shape
+    shape = observed.blocks, observed.layout.slices
+    row, column = np.arange(rows), np.arange(columns)
+    fold_row = np.minimum(row, rows - 1 - row) // PATCH
+    fold_column = np.minimum(column, columns - 1 - column) // PATCH
+    wide = int(fold_column.max()) + 1
+    patch = fold_row[:, None] * wide + fold_column
+    each = int(patch.max()) + 1
+    tile = np.arange(observed.tiles).reshape(shape)
+    place = tile[:, :, None, None] * each + patch
+    taken: NDArray[np.int64] = observed.layout.to_image(place).ravel()[observed.pixels]
+    return taken
+
+
+def covariance(observed: Observation, refined: Refined) -> tuple[Floats, Floats]:
+    """(p, p) covariance of the couplings in units of their ranges, and (p,) how it was widened.
+
+    The inverse of the information on the couplings, with scales and offsets unknown, each
+    coupling widened where the scatter of the slopes from patch to patch says more.
+
+    Source: the scatter is the sandwich of Huber (1967) and White, Econometrica 50, 1 (1982).
+    """
+    normal, point = refined.normal, refined.point
+    p = normal.couplings
+    inner = np.linalg.solve(normal.matrix[p:, p:], normal.matrix[p:, :p])
+    scale, offset = inner[: observed.blocks], inner[observed.blocks :]
+    own = refined.jacobian * point.response.scale[observed.block]
+    own -= scale.T[:, observed.block] * point.model + offset.T[:, observed.tile]
+    patch = patches(observed)
+    slopes = np.stack([np.bincount(patch, row * point.likelihood.score) for row in own])
+    plain = np.linalg.inv(normal.reduced() + UNIFORM * np.eye(p))
+    scatter = plain @ (slopes @ slopes.T) @ plain
+    widened = np.sqrt(np.maximum(np.diag(scatter) / np.diag(plain), 1.0))
+    widest = np.asarray(plain * widened[:, None] * widened, dtype=float)
+    return widest, np.asarray(widened, dtype=float)

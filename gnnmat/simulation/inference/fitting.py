@@ -1,0 +1,107 @@
+"""A spectrum and several hypotheses: search, refine, judge, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gnnmat.simulation.inference.conclusion import conclude
+from gnnmat.simulation.inference.contender import Contender, Effort, Fitted
+from gnnmat.simulation.inference.misfit import Imperfect
+from gnnmat.simulation.inference.noise_estimate import estimate_noise
+from gnnmat.simulation.inference.noise_model import CountingNoise
+from gnnmat.simulation.inference.observation import Observation
+from gnnmat.simulation.inference.refine import Refined, Refinement
+from gnnmat.simulation.inference.search import find_starts
+from gnnmat.simulation.inference.space import Floats
+
+Tell = Callable[[str], None]
+
+
+def fit_all(
+    observed: Observation,
+    contenders: Sequence[Contender],
+    effort: Effort | None = None,
+    *,
+    noise: CountingNoise | None = None,
+    imperfect: Imperfect | None = None,
+    tell: Tell | None = None,
+) -> Fitted:
+    """Every hypothesis fitted to the spectrum, all with the same noise.
+
+    Args:
+        observed: the spectrum.
+        contenders: the hypotheses.
+        effort: how thoroughly.
+        noise: of the spectrum, if it is known; else it is estimated.
+        imperfect: what an instrument does to an image, for spectra drawn from the fits.
+        tell: called with words on progress.
+    """
+    effort, tell = effort or Effort(), tell or (lambda _: None)
+    current = noise or estimate_noise(observed)
+    refined = []
+    for contender in contenders:
+        tell(f"{contender.name}: searching")
+        starts = _starts(observed, contender, current, effort)
+        refined.append(_first(observed, contender, current, starts, tell))
+    for number in range(effort.rounds if noise is None else 1):
+        if noise is None:
+            best = max(refined, key=lambda one: one.point.log_posterior).point
+            expected = best.response.expected(observed, best.model)
+            current = estimate_noise(observed, expected, current)
+        for place, contender in enumerate(contenders):
+            tell(f"{contender.name}: refining, round {number + 1}")
+            work = _work(observed, contender, current, tell)
+            start = refined[place].point
+            values = start.values
+            if contender.canonical is not None:
+                values = contender.space.inside(contender.canonical(values))
+            same = bool(np.allclose(values, start.values))
+            point = work.compared(values, start.model, start) if same else work.point(values, start)
+            again = work.run(point, steps=8)
+            images = refined[place].images + again.images
+            refined[place] = replace(again, images=images)
+    return conclude(observed, contenders, refined, current, effort, imperfect, tell)
+
+
+def _work(
+    observed: Observation, contender: Contender, noise: CountingNoise, tell: Tell
+) -> Refinement:
+    def named(words: str) -> None:
+        tell(f"{contender.name}: {words}")
+
+    return Refinement(contender.simulator, contender.space, observed, noise, named)
+
+
+def _starts(
+    observed: Observation, contender: Contender, noise: CountingNoise, effort: Effort
+) -> Floats:
+    if contender.starts is not None:
+        return np.atleast_2d(contender.starts)
+    simulator = contender.coarse or contender.simulator
+    search = replace(effort.search, seed=effort.seed)
+    starts, _ = find_starts(simulator, contender.space, observed, noise, search, keep=effort.keep)
+    return starts
+
+
+def _first(
+    observed: Observation,
+    contender: Contender,
+    noise: CountingNoise,
+    starts: Floats,
+    tell: Tell,
+) -> Refined:
+    """The best of several short refinements."""
+    found: Refined | None = None
+    images = 0
+    for number, values in enumerate(starts):
+        tell(f"{contender.name}: start {number + 1} of {len(starts)}")
+        work = _work(observed, contender, noise, tell)
+        one = work.run(work.point(values), steps=10)
+        images += one.images
+        if found is None or one.point.log_posterior > found.point.log_posterior:
+            found = one
+    assert found is not None
+    return replace(found, images=images)
