@@ -14,6 +14,7 @@ from .config import config_command
 from .crossval import crossval_command
 from .datasets import datasets_app
 from .evaluate import evaluate_command
+from .explain import explain_command
 from .fit_spectrum import fit_spectrum_command
 from .foreign import foreign_command
 from .models import models_command
@@ -102,6 +103,7 @@ app.command("predict")(predict_command)
 app.command("trust")(trust_command)
 app.command("foreign")(foreign_command)
 app.command("fit-spectrum")(fit_spectrum_command)
+app.command("explain")(explain_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
 app.command("models")(models_command)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gnnmat.api import (
         cross_validate,
         evaluate,
+        explain,
         fit,
         fit_spectrum,
         load,
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
     from gnnmat.sources.crystal import Crystal
+    from gnnmat.sources.spectrum import Spectrum
+    from gnnmat.sources.spectrum_files import read_spectrum, write_spectrum
     from gnnmat.train.config import RunConfig, load_config
 
 _PLACES = {
     "fit": "gnnmat.api",
+    "explain": "gnnmat.api",
     "fit_spectrum": "gnnmat.api",
     "load": "gnnmat.api",
     "resume": "gnnmat.api",
@@ -43,6 +47,9 @@ _PLACES = {
     "Features": "gnnmat.sample",
     "Sample": "gnnmat.sample",
     "Crystal": "gnnmat.sources.crystal",
+    "Spectrum": "gnnmat.sources.spectrum",
+    "read_spectrum": "gnnmat.sources.spectrum_files",
+    "write_spectrum": "gnnmat.sources.spectrum_files",
     "RunConfig": "gnnmat.train.config",
     "load_config": "gnnmat.train.config",
 }
@@ -56,15 +63,19 @@ __all__ = [
     "GnnmatError",
     "RunConfig",
     "Sample",
+    "Spectrum",
     "cross_validate",
     "evaluate",
+    "explain",
     "fit",
     "fit_spectrum",
     "load",
     "load_config",
+    "read_spectrum",
     "resume",
     "simulate",
     "trust",
+    "write_spectrum",
 ]
 
 __version__ = _version("gnnmat")

@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from gnnmat.simulation.inference.contender import Effort
     from gnnmat.sources.records import Records
     from gnnmat.sources.spectrum import Spectrum
+    from gnnmat.train.attribution import Method
     from gnnmat.train.trust import Trust
+    from gnnmat.workflows.explain import Explanation
 
 __all__ = [
     "Predictor",
     "Run",
     "cross_validate",
     "evaluate",
+    "explain",
     "fit",
     "fit_spectrum",
     "load",
@@ -387,6 +390,36 @@ def fit_spectrum(
         device=choose_device(device),
         quiet=not progress,
     )
+
+
+def explain(
+    run: str | Path,
+    spectrum: Spectrum | str | Path,
+    *,
+    output: str | Path | None = None,
+    method: Method = "gradient_x_input",
+    fit: SpectrumFit | None = None,
+) -> Explanation:
+    """What in a spectrum spoke for the answer of a network, and whether to trust it.
+
+    Args:
+        run: folder of a run or an ensemble, or the name of a shipped model.
+        spectrum: a file, or a `Spectrum`.
+        output: file of the HTML page; default none.
+        method: 'gradient_x_input', 'integrated_gradients', or 'grad_cam' for encoders whose last
+            map covers the image.
+        fit: from `fit_spectrum`, to be shown on the page.
+
+    Returns:
+        ``found.label``, ``found.scores``, ``found.verdict``, ``found.map`` and more.
+    """
+    from gnnmat.workflows.explain import explain as _explain
+    from gnnmat.workflows.explain import write_page
+
+    found = _explain(run, spectrum, method=method, fit=fit)
+    if output is not None:
+        write_page(found, Path(output), model=str(run))
+    return found
 
 
 def _config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:

@@ -1,4 +1,4 @@
-"""Couplings against each other: ellipses of one and two standard errors, densities in the corner."""
+"""Couplings against each other: ellipses that hold 68% and 95%, densities on the diagonal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def corner(
     """
     free = np.flatnonzero(fit.errors > 0)
     count = len(free)
-    spans = [_span(fit, place, marked or {}) for place in free]
+    spans = [_span(fit, int(place), marked or {}) for place in free]
     traces: list[Any] = []
     layout: dict[str, Any] = {"width": size, "height": size, "showlegend": bool(marked)}
     for row in range(count):
@@ -100,7 +100,13 @@ def _axes(
         return [place / count + (GAP if place else 0), (place + 1) / count]
 
     bottom, left = row == count - 1, column == 0 and row > 0
-    shared = {"showgrid": False, "zeroline": False, "nticks": 4, "showline": True, "mirror": True}
+    shared: dict[str, Any] = {
+        "showgrid": False,
+        "zeroline": False,
+        "nticks": 4,
+        "showline": True,
+        "mirror": True,
+    }
     shared |= {"linecolor": GREY, "ticks": "outside", "ticklen": 3}
     x = {**shared, "anchor": f"y{number}", "domain": domain(column), "range": list(spans[column])}
     y = {**shared, "anchor": f"x{number}", "domain": domain(count - 1 - row)}

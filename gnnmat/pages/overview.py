@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -13,24 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnmat.pages.markup import Markup, escape, join, number, plural, table, tag
+from gnnmat.pages.pixels import png
 from gnnmat.simulation.layout import SliceLayout
 
 TILE = 40.0  # drawn width and height of a tile
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 74.0, 20.0, 34.0  # room for labels
-BRIGHTEST = 99.0  # percentile of the intensities that is drawn brightest
-# Anchors of the colour map "inferno". Source: S. van der Walt & N. Smith, matplotlib (CC0).
-INFERNO = (
-    "000004",
-    "1b0c41",
-    "4a0c6b",
-    "781c6d",
-    "a52c60",
-    "cf4446",
-    "ed6925",
-    "fb9b06",
-    "f7d13d",
-    "fcffa4",
-)
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
 
@@ -119,11 +104,11 @@ def _figure(picture: Picture, layout: SliceLayout) -> Markup:
         preserveAspectRatio="none",
     )
     box = {"viewBox": f"0 0 {width:g} {height:g}"}
-    svg = tag("svg", image, _tiles(layout), _labels(layout), role="img", **box)
+    svg = tag("svg", image, tile_frames(layout), tile_labels(layout), role="img", **box)
     return tag("figure", svg, tag("figcaption", tag("b", picture.name), " ", picture.caption))
 
 
-def _tiles(layout: SliceLayout) -> Markup:
+def tile_frames(layout: SliceLayout) -> Markup:
     """A frame around every tile that says what it is when pointed at."""
     frames = []
     for row, (energy, bins) in enumerate(
@@ -139,7 +124,7 @@ def _tiles(layout: SliceLayout) -> Markup:
     return join(frames)
 
 
-def _labels(layout: SliceLayout) -> Markup:
+def tile_labels(layout: SliceLayout) -> Markup:
     """Ei and h on the left, k below, the range of energy transfers on the right."""
     h, k, bottom = layout.h, layout.k, TOP + TILE * len(layout.incident_energies)
     right = LEFT + TILE * layout.slices
@@ -159,32 +144,3 @@ def _labels(layout: SliceLayout) -> Markup:
     words = "k of each slice; h and k in reciprocal lattice units, Ei in meV"
     parts.append(tag("text", words, x=LEFT, y=bottom + 24))
     return join(parts)
-
-
-def png(image: NDArray[np.float32]) -> bytes:
-    """A PNG file of (R, C) intensities, dark to bright; brightest from the 99th percentile on.
-
-    Source: W3C, Portable Network Graphics (second edition), colour type 3.
-    """
-    positive = np.clip(np.nan_to_num(image), 0, None)
-    top = float(np.percentile(positive, BRIGHTEST)) or float(positive.max()) or 1.0
-    levels = np.clip(positive / top * 255, 0, 255).astype(np.uint8)
-    anchors = np.array([[int(one[i : i + 2], 16) for i in (0, 2, 4)] for one in INFERNO])
-    steps = np.linspace(0, len(anchors) - 1, 256)
-    palette = np.stack([np.interp(steps, range(len(anchors)), part) for part in anchors.T], axis=1)
-    rows, columns = levels.shape
-    lines = np.concatenate([np.zeros((rows, 1), np.uint8), levels], axis=1)  # filter type 0
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", palette.round().astype(np.uint8).tobytes()),
-            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    crc = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)

@@ -60,7 +60,7 @@ def coefficients(ion: str) -> Coefficients:
     if key not in table:
         raise GnnmatError(
             f"There is no magnetic form factor of '{ion}'.",
-            why="The table has 3d, 4d, 4f and 5f ions, as element and charge.",
+            why="The table has 3d, 4d, 4f and 5f ions, as element and charge; none of 5d.",
             fix=did_you_mean(key, table) or "Write it as Mn3+, Fe2+, Ho3+.",
         )
     return table[key]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from gnnmat.errors import GnnmatError
-from gnnmat.simulation.instrument import Instrument, sample_points
 from gnnmat.simulation.accumulate import add_batched, add_compiled
+from gnnmat.simulation.instrument import Instrument, sample_points
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.simulation.resolution import Resolution
 from gnnmat.simulation.spin_waves.collinear import Collinear, Modes

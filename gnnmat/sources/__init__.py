@@ -10,10 +10,11 @@ from gnnmat.sources.arrays import ArraysSource
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
 from gnnmat.sources.simulated import SimulatedSource
+from gnnmat.sources.spectra import SpectraSource
 from gnnmat.sources.table import TableSource
 
 Source = Annotated[
-    CardSource | FilesSource | TableSource | ArraysSource | SimulatedSource,
+    CardSource | FilesSource | TableSource | ArraysSource | SimulatedSource | SpectraSource,
     Field(discriminator="kind"),
 ]
 """Every source that can be written in a recipe; a new one is a file and a name here."""

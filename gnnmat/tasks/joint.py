@@ -90,6 +90,10 @@ class JointTask(Task):
     def _split(self, prediction: Tensor) -> list[tuple[Task, Tensor]]:
         return list(zip(self.tasks, prediction.split(self.widths, dim=-1), strict=True))
 
+    def of_classes(self, prediction: Tensor) -> tuple[Task, Tensor]:
+        """The first task, which is that on classes if there is one, and its prediction."""
+        return self._split(prediction)[0]
+
     def prepare(self, labels: Tensor) -> None:
         """Let every task learn from its own columns."""
         for part in self.tasks:

@@ -18,9 +18,12 @@ from gnnmat.data.dataset import SampleDataset, open_dataset
 from gnnmat.data.loading import EpochBatches, loader
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError
+from gnnmat.inputs.ins_map import InsMap
 from gnnmat.models.encoder import Encoder
+from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.sources.records import Records
+from gnnmat.sources.spectra import records_from_spectra
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
 
@@ -134,8 +137,8 @@ class Predictor:
         if isinstance(structures, Records):
             records = structures
         else:
-            several = isinstance(structures, (list, tuple))
-            records = records_from_objects(structures if several else [structures], ids)
+            several = structures if isinstance(structures, (list, tuple)) else [structures]
+            records = self._records(several, ids)
         if not len(records):
             first = records.refused[0] if records.refused else None
             raise GnnmatError(
@@ -152,6 +155,14 @@ class Predictor:
         if dataset.refused:
             table = _with_refused(table, dataset, records)
         return table
+
+    def _records(self, items: Sequence[Any], ids: Sequence[str] | None) -> Records:
+        """Records of what the run was trained on: crystals or spectra."""
+        trained = self.trained
+        if isinstance(trained.config.input, InsMap) and trained.spec.layout:
+            layout = SliceLayout.from_dict(trained.spec.layout)
+            return records_from_spectra(items, layout, ids)
+        return records_from_objects(items, ids)
 
     def rows_table(
         self,

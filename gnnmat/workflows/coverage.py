@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
+from gnnmat.pages.markup import plural
 from gnnmat.simulation.layout import SliceLayout
 
 PROBES = 8  # images of a hypothesis
@@ -31,7 +32,7 @@ def check_not_empty(layout: SliceLayout, name: str, filled: Sequence[bool], last
     edges = [edge for bins in layout.energy_edges for one in bins for edge in one]
     raise GnnmatError(
         f"Hypothesis '{name}': no spin wave lies in any slice.",
-        why=f"The first {len(filled)} images are empty; the slices cover energies between "
+        why=f"{plural(len(filled), 'image')} out of {len(filled):,} came out empty; the slices cover energies between "
         f"{min(edges):g} and {max(edges):g} meV.",
         fix="Choose layout.incident_energies above the band, or other layout.first and .width.",
     )
@@ -57,6 +58,6 @@ def dark_energies(
             energies = ", ".join(f"{layout.incident_energies[n]:g}" for n in np.flatnonzero(dark))
             sentences.append(
                 f"Ei {energies} meV: nothing of '{name}' lies in these slices, judged by the "
-                f"first {chosen.sum()} images."
+                f"first {plural(int(chosen.sum()), 'image')}."
             )
     return sentences

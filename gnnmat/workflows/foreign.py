@@ -69,7 +69,7 @@ def measure_foreign(
     base = np.asarray(prepared.dataset.store.array("image")[rows[:count]])[:, 0]
     layout = simulation.layout.build()
     scores: dict[str, dict[str, NDArray[np.float64]]] = {}
-    for name, foreign in _all_families(simulation, others, base, layout, folder, count, seed):
+    for name, foreign in all_families(simulation, others, base, layout, folder, count, seed):
         scores[name] = foreign_scores(judge, foreign, seed=seed)
         if on_family is not None:
             on_family(name)
@@ -78,7 +78,7 @@ def measure_foreign(
     return table
 
 
-def _all_families(
+def all_families(
     simulation: Simulation,
     others: Simulation | None,
     base: Images,

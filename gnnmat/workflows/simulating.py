@@ -216,15 +216,16 @@ def _fill(
 ) -> Manifest:
     """The manifest of the finished set, whose missing shards are written as images come."""
     layout = simulation.layout.build()
+    fresh = not manifest.shards
+    filled: dict[str, list[bool]] = {name: [] for name in simulation.names}
     try:
         for number, rows in missing.items():
             images = np.zeros((len(rows), *manifest.image_shape), dtype=np.float32)
-            filled: dict[str, list[bool]] = {name: [] for name in simulation.names}
             for place, row in enumerate(rows):
                 images[place] = next(stream)
                 seen = filled[row.hypothesis]
                 seen.append(bool(images[place].any()))
-                if number == 0:
+                if fresh:
                     check_not_empty(layout, row.hypothesis, seen, len(seen) == manifest.images)
             shard = write_shard(folder, number, images, rows, manifest)
             shards = dict(sorted({**manifest.shards, number: shard}.items()))

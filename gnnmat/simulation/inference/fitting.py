@@ -9,15 +9,18 @@ import numpy as np
 
 from gnnmat.simulation.inference.conclusion import conclude
 from gnnmat.simulation.inference.contender import Contender, Effort, Fitted
+from gnnmat.simulation.inference.identifiability import candidate_exchanges, exchanged
 from gnnmat.simulation.inference.misfit import Imperfect
 from gnnmat.simulation.inference.noise_estimate import estimate_noise
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.refine import Refined, Refinement
 from gnnmat.simulation.inference.search import find_starts
-from gnnmat.simulation.inference.space import Floats
+from gnnmat.simulation.inference.space import Floats, is_stable
 
 Tell = Callable[[str], None]
+MOST_EXCHANGES = 12  # that are tried after a search, one image each
+FAR = 0.05  # of the log-likelihood: an exchange that loses more is no start
 
 
 def fit_all(
@@ -104,4 +107,30 @@ def _first(
         if found is None or one.point.log_posterior > found.point.log_posterior:
             found = one
     assert found is not None
+    tell(f"{contender.name}: trying exchanged couplings")
+    other = _exchanged(observed, contender, noise, found, tell)
+    images += other.images
+    if other.point.log_posterior > found.point.log_posterior:
+        found = other
     return replace(found, images=images)
+
+
+def _exchanged(
+    observed: Observation, contender: Contender, noise: CountingNoise, found: Refined, tell: Tell
+) -> Refined:
+    """The refinement once more from the best exchange of couplings.
+
+    Images are often nearly the same after an exchange, and then the search ends on either side.
+    """
+    space, point = contender.space, found.point
+    work = _work(observed, contender, noise, tell)
+    every = [exchanged(point.values, space, one) for one in candidate_exchanges(space)]
+    values = np.array(every[:MOST_EXCHANGES]).reshape(-1, len(space.names))
+    values = values[is_stable(contender.simulator, values)] if len(values) else values
+    trials = [work.point(one) for one in values]
+    if not trials:
+        return replace(found, images=0)
+    best = max(trials, key=lambda one: one.log_posterior)
+    if best.log_posterior < point.log_posterior - FAR * abs(point.log_posterior):
+        return replace(found, images=work.images)
+    return work.run(best, steps=10)

@@ -132,7 +132,9 @@ class Collinear:
         sign = torch.as_tensor(self.signs[n], dtype=w.dtype, device=w.device)
         x = root[:, None] * (lower @ v) / (2 * w).sqrt()[..., None, :]
         solved = torch.linalg.solve_triangular(lower.mH, v, upper=True)
-        z = 1j * (root * sign)[:, None] * solved * (w / 2).sqrt()[..., None, :]
+        # A mode that is soft in this component has a large solution and a small true energy.
+        true = squares.clamp(min=torch.finfo(w.dtype).tiny).sqrt()
+        z = 1j * (root * sign)[:, None] * solved * (true / (2 * w).sqrt())[..., None, :]
         batch, blocks, points, size, _ = x.shape
         amplitude = x.new_empty(batch, points, blocks, size, 2, size)
         amplitude[..., 0, :] = x.permute(0, 2, 1, 4, 3)

@@ -1,0 +1,278 @@
+"""``explanation.html``: a spectrum, what spoke for the answer, and whether to trust it; offline."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnmat.atomic import write_atomically
+from gnnmat.pages.markup import Markup, escape, join, number, signed, table, tag
+from gnnmat.pages.overview import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TILE,
+    TOP,
+    tile_frames,
+    tile_labels,
+)
+from gnnmat.pages.pixels import png, signed_png
+from gnnmat.simulation.layout import SliceLayout
+
+Floats = NDArray[np.float64]
+WIDEST = 220  # pixels of the longest bar
+
+
+@dataclass(frozen=True)
+class FittedCouplings:
+    """The couplings of one hypothesis that fit best.
+
+    Args:
+        hypothesis: its name.
+        rows: coupling, value and standard error in meV.
+        verdict: in words, whether the fit explains the spectrum.
+        image: (R, C) best-fit image.
+        residual: (R, C) spectrum minus fit, in standard deviations.
+    """
+
+    hypothesis: str
+    rows: Sequence[tuple[str, float, float]]
+    verdict: str
+    image: Floats
+    residual: Floats
+
+
+@dataclass(frozen=True)
+class ExplanationData:
+    """What the page shows.
+
+    Args:
+        title: name of the spectrum.
+        model: name of the run or the model.
+        layout: axes of the image.
+        image: (R, C) intensities.
+        mask: (R, C) True without detector.
+        map: (R, C) contribution of each pixel to the log-odds.
+        sums: (Ei, slices) sum of the map over each slice.
+        label: the explained class.
+        scores: by class what the model gives it, between 0 and 1.
+        trusted: whether the spectrum is in distribution; None if that was not judged.
+        verdict: in words.
+        method: how the map was made, in words.
+        cleaned: (R, C) the image as an autoencoder cleans it.
+        estimates: coupling, value and standard error by the network, meV.
+        fit: couplings fitted by simulation.
+    """
+
+    title: str
+    model: str
+    layout: SliceLayout
+    image: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    map: Floats
+    sums: Floats
+    label: str
+    scores: Mapping[str, float]
+    trusted: bool | None
+    verdict: str
+    method: str
+    cleaned: NDArray[np.float32] | None = None
+    estimates: Sequence[tuple[str, float, float]] = ()
+    fit: FittedCouplings | None = None
+    facts: Sequence[tuple[str, str]] = field(default=())
+
+
+def write_explanation(path: Path, data: ExplanationData) -> Path:
+    """The page on disk."""
+    write_atomically(path, explanation_page(data))
+    return path
+
+
+def explanation_page(data: ExplanationData) -> str:
+    """The whole page as HTML text."""
+    pages = resources.files("gnnmat.pages")
+    style = pages.joinpath("report.css").read_text("utf-8")
+    style += pages.joinpath("explanation.css").read_text("utf-8")
+    script = pages.joinpath("explanation.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    body = tag(
+        "main",
+        _header(data),
+        _scores(data),
+        _picture(data),
+        _browser(data),
+        _sums(data),
+        *([_estimates(data)] if data.estimates or data.fit else []),
+        tag("section", tag("h2", "How this was made"), table(("what", ""), _facts(data))),
+    )
+    # "<" cannot end the script element early.
+    facts = json.dumps(_for_script(data)).replace("<", "\\u003c")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="generator" content="gnnmat">\n'
+        f"<title>{escape(data.title)}</title>\n<style>\n{style}\n</style>\n</head>\n"
+        f'<body>\n{body}\n<script type="application/json" id="facts">{facts}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _facts(data: ExplanationData) -> list[tuple[str, str]]:
+    own = [("model", data.model), ("map", data.method)]
+    masked = f"{100 * data.mask.mean():.1f}% of the pixels"
+    return [*own, ("without detector", masked), *data.facts]
+
+
+def _header(data: ExplanationData) -> Markup:
+    kind = {True: "verdict", False: "verdict no", None: "verdict open"}[data.trusted]
+    return tag(
+        "header",
+        tag("h1", data.title),
+        tag("p", f"The answer is {data.label}.", class_="muted"),
+        tag("p", data.verdict, class_=kind, id="verdict"),
+    )
+
+
+def _scores(data: ExplanationData) -> Markup:
+    rows = [
+        (
+            name,
+            number(score),
+            tag("span", class_="bar", style=f"width: {max(score, 0) * WIDEST:.0f}px"),
+        )
+        for name, score in data.scores.items()
+    ]
+    return tag("section", tag("h2", "Scores"), table(("class", "score", ""), rows, numeric=(1,)))
+
+
+def _layers(data: ExplanationData) -> dict[str, bytes]:
+    """PNG files by layer; the map is laid over the others."""
+    shown = np.where(data.mask, 0, data.image)
+    layers = {"spectrum": png(shown)}
+    if data.cleaned is not None:
+        layers["cleaned"] = png(data.cleaned)
+    if data.fit is not None:
+        layers["best fit"] = png(data.fit.image.astype(np.float32))
+        layers["residual"] = signed_png(data.fit.residual)
+    return layers | {"map": signed_png(data.map)}
+
+
+def _picture(data: ExplanationData) -> Markup:
+    width = LEFT + RIGHT + TILE * data.layout.slices
+    height = TOP + BOTTOM + TILE * len(data.layout.incident_energies)
+    layers = _layers(data)
+    images = [
+        tag(
+            "image",
+            href="data:image/png;base64," + base64.b64encode(content).decode(),
+            x=LEFT,
+            y=TOP,
+            width=width - LEFT - RIGHT,
+            height=height - TOP - BOTTOM,
+            preserveAspectRatio="none",
+            data_layer=name,
+        )
+        for name, content in layers.items()
+    ]
+    box = {"viewBox": f"0 0 {width:g} {height:g}"}
+    frames, labels = tile_frames(data.layout), tile_labels(data.layout)
+    svg = tag("svg", *images, frames, labels, role="img", id="picture", **box)
+    choices = [
+        tag("label", _radio(name, first=name == "spectrum"), f" {name}")
+        for name in layers
+        if name != "map"
+    ]
+    slider = '<input type="range" id="opacity" min="0" max="1" step="0.05" value="0.8">'
+    return tag(
+        "section",
+        tag("h2", "The spectrum, and what spoke for the answer"),
+        tag("p", f"Red pixels speak for {data.label}, blue ones against it.", class_="muted"),
+        tag("div", *choices, tag("label", "map ", Markup(slider)), class_="controls"),
+        svg,
+    )
+
+
+def _radio(name: str, *, first: bool) -> Markup:
+    checked = " checked" if first else ""
+    return Markup(f'<input type="radio" name="layer" value="{escape(name)}"{checked}>')
+
+
+def _browser(data: ExplanationData) -> Markup:
+    views = [
+        tag(
+            "figure",
+            tag("div", class_="view", data_layer=name, role="img", aria_label=name),
+            tag("figcaption", name),
+        )
+        for name in _layers(data)
+    ]
+    buttons = [tag("button", "← previous", id="previous"), tag("button", "next →", id="next")]
+    return tag(
+        "section",
+        tag("h2", "Slice by slice"),
+        tag("div", *buttons, tag("b", "", id="slice-title"), class_="controls"),
+        tag("div", *views, class_="views", id="slice"),
+    )
+
+
+def _sums(data: ExplanationData) -> Markup:
+    largest = float(np.abs(data.sums).max()) or 1.0
+
+    def cell(value: float) -> Markup:
+        red, green, blue = (214, 39, 40) if value > 0 else (31, 119, 180)
+        shade = f"rgba({red}, {green}, {blue}, {0.75 * abs(value) / largest:.2f})"
+        return tag("td", signed(number(value, 2)), class_="heat", style=f"background: {shade}")
+
+    head = tag("tr", tag("th", "Ei (meV)"), *(tag("th", s + 1) for s in range(data.layout.slices)))
+    rows = [
+        tag("tr", tag("th", number(energy)), *(cell(float(value)) for value in line))
+        for energy, line in zip(data.layout.incident_energies, data.sums, strict=True)
+    ]
+    return tag(
+        "section",
+        tag("h2", "Contribution of each slice to the log-odds"),
+        tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll"),
+    )
+
+
+def _estimates(data: ExplanationData) -> Markup:
+    parts: list[Markup] = [tag("h2", "Couplings")]
+    head = ("coupling", "value (meV)", "standard error (meV)")
+    if data.estimates:
+        rows = [(name, number(v), number(e, 2)) for name, v, e in data.estimates]
+        parts += [tag("h3", "By the network"), table(head, rows, numeric=(1, 2))]
+    if data.fit:
+        rows = [(name, number(v, 4), number(e, 2)) for name, v, e in data.fit.rows]
+        title = tag("h3", f"Fitted by simulation: {data.fit.hypothesis}")
+        parts += [title, tag("p", data.fit.verdict), table(head, rows, numeric=(1, 2))]
+    return tag("section", join(parts))
+
+
+def _for_script(data: ExplanationData) -> dict[str, object]:
+    titles = [
+        f"Ei {energy:g} meV, energy transfer {low:g} to {high:g} meV"
+        for energy, bins in zip(
+            data.layout.incident_energies, data.layout.energy_edges, strict=True
+        )
+        for low, high in bins
+    ]
+    return {
+        "rows": len(data.layout.incident_energies),
+        "slices": data.layout.slices,
+        "titles": titles,
+        "first": int(np.abs(data.sums).argmax()),
+    }
