@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
     from gnnmat.sources.crystal import Crystal
-    from gnnmat.sources.spectrum import Spectrum
-    from gnnmat.sources.spectrum_files import read_spectrum, write_spectrum
+    from gnnmat.sources.spectrum import Spectrum, read_spectrum, write_spectrum
     from gnnmat.train.config import RunConfig, load_config
 
 _PLACES = {
@@ -48,8 +47,8 @@ _PLACES = {
     "Sample": "gnnmat.sample",
     "Crystal": "gnnmat.sources.crystal",
     "Spectrum": "gnnmat.sources.spectrum",
-    "read_spectrum": "gnnmat.sources.spectrum_files",
-    "write_spectrum": "gnnmat.sources.spectrum_files",
+    "read_spectrum": "gnnmat.sources.spectrum",
+    "write_spectrum": "gnnmat.sources.spectrum",
     "RunConfig": "gnnmat.train.config",
     "load_config": "gnnmat.train.config",
 }

@@ -378,7 +378,9 @@ def fit_spectrum(
         chosen = parse_simulation(dict(simulation))
     starts, run = (start, None) if isinstance(start, Mapping) else (None, start)
     return fit_one(
-        read_spectrum(spectrum) if isinstance(spectrum, str | Path) else spectrum,
+        read_spectrum(spectrum, layout=chosen.layout.build())
+        if isinstance(spectrum, str | Path)
+        else spectrum,
         chosen,
         hypotheses=hypotheses,
         run=None if str(run) == "search" else run,

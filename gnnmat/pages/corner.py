@@ -187,8 +187,8 @@ def _points(
     x: Any, y: Any, marker: Mapping[str, Any], axes: Mapping[str, str], name: str
 ) -> go.Scatter:
     return go.Scatter(
-        x=x,
-        y=y,
+        x=[float(value) for value in x],
+        y=[float(value) for value in y],
         mode="markers",
         marker=dict(marker),
         name=plot_text(name),

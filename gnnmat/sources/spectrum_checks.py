@@ -1,7 +1,9 @@
-"""Whether image, mask and axes of a spectrum belong together."""
+"""What a file gives made into a spectrum, or refused in words: shape, numbers, mask."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,125 +11,202 @@ from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
+from gnnmat.sources.spectrum import Spectrum
 
-Image = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-LOOSE = 0.02  # share of masked pixels that may hold counts, as detectors do at their edges
+# Share of the pixels under a mask that may hold counts: a mask that fits has none, but one that
+# was resampled is off by a pixel at some edges. A mirrored mask of a real instrument has 14%.
+STRAY = 0.02
 
 
-def checked_image(
-    image: NDArray[Any], mask: NDArray[Any] | None, layout: SliceLayout, name: str, *, clip: bool
-) -> Image:
-    """The image (R, C) as numbers; NaN stays where there is no detector.
+@dataclass(frozen=True)
+class Parts:
+    """What a file says of a spectrum, not checked yet.
+
+    Args:
+        name: of the file.
+        image: (R, C), (1, R, C) or tiles (Ei, slice, h, k); NaN: no detector.
+        mask: of the same shape, True or 1 where there is no detector; None if it gives none.
+        layout: the axes; None if it gives none.
+    """
+
+    name: str
+    image: NDArray[Any]
+    mask: NDArray[Any] | None = None
+    layout: SliceLayout | None = None
+
+
+def assembled(
+    parts: Parts, layout: SliceLayout | None = None, *, clip: bool = False
+) -> tuple[Spectrum, bool]:
+    """The spectrum on the axes of its file, and whether the file says where detectors were.
+
+    Args:
+        parts: from the file.
+        layout: its axes if it gives none.
+        clip: set negative intensities to zero.
 
     Raises:
-        GnnmatError: another shape, no numbers, NaN under a detector, negative, or empty.
+        GnnmatError: wrong shape, axes missing, NaN or infinity, negative counts, nothing
+            counted, or a mask that does not belong to the image.
     """
-    if image.shape != layout.image_shape:
+    name, axes = parts.name, parts.layout or layout
+    if axes is None:
         raise GnnmatError(
-            f"'{name}': the image has shape {image.shape}, its axes belong to "
-            f"{layout.image_shape}.",
-            why=f"{len(layout.incident_energies)} incident energies of {len(layout.h)} pixels in "
-            f"h, {layout.slices} slices of {len(layout.k)} pixels in k.",
+            f"'{name}': axes missing: it does not say its energies, h and k.",
+            fix="Save incident_energies, energy_edges (meV), h and k (r.l.u.) beside the image.",
         )
-    if image.dtype.kind not in "fiub":
-        raise GnnmatError(f"'{name}': the image is {image.dtype}, expected numbers.")
-    values = image.astype(np.float64)
-    seen = np.ones(values.shape, bool) if mask is None else ~_as_mask(mask, name, values.shape)
-    if mask is not None and not np.isfinite(values[seen]).all():
-        bad = int((~np.isfinite(values[seen])).sum())
-        raise GnnmatError(
-            f"'{name}': {bad:,} pixels under a detector are NaN or infinite.",
-            fix="Mark them in the mask, or leave the mask out: then NaN marks missing detectors.",
-        )
-    if np.isinf(values).any():
-        raise GnnmatError(f"'{name}': the image holds infinite values.")
-    negative = seen & (values < 0)
-    if negative.any() and not clip:
-        raise GnnmatError(
-            f"'{name}': {int(negative.sum()):,} intensities are negative, down to "
-            f"{np.nanmin(values):.3g}.",
-            why="Networks are trained on intensities that are cut off at zero.",
-            fix="Cut them off: gnnmat.read_spectrum(path, clip=True), then write_spectrum.",
-        )
-    if not (values[seen & np.isfinite(values)] > 0).any():
-        raise GnnmatError(f"'{name}': no pixel under a detector has any intensity.")
-    cut: Image = np.where(negative, 0.0, values)
-    return cut
+    image = np.array(flat(parts.image, axes, "image", name), dtype=np.float64)
+    gaps = np.isnan(image)
+    if parts.mask is None:
+        mask = gaps
+    else:
+        mask = _flags(flat(parts.mask, axes, "mask", name), name)
+        _check_gaps(gaps, mask, axes, name)
+    if mask.all():
+        raise GnnmatError(f"'{name}': every pixel is masked or NaN.")
+    _check_numbers(image[~mask], name, clip)
+    if parts.mask is not None:
+        check_mask(np.nan_to_num(image), mask, axes, name)
+    with np.errstate(over="ignore"):
+        seen = np.where(mask, 0.0, np.clip(image, 0.0, None)).astype(np.float32)
+    if not np.isfinite(seen).all():
+        raise GnnmatError(f"'{name}': an intensity is too large, {image[~mask].max():.3g}.")
+    if not seen.any():
+        raise GnnmatError(f"'{name}': nothing was counted: the image is zero everywhere.")
+    return Spectrum(seen, mask, axes, name), parts.mask is not None or bool(gaps.any())
 
 
-def checked_mask(image: Image, mask: NDArray[Any] | None, layout: SliceLayout, name: str) -> Mask:
-    """The mask (R, C), True where there is no detector; without one, where the image is NaN.
+def checked(
+    spectrum: Spectrum, layout: SliceLayout | None = None, *, clip: bool = False
+) -> Spectrum:
+    """A spectrum made in Python, put to the checks of a file.
 
     Raises:
-        GnnmatError: the mask leaves nothing, or masked pixels hold counts.
+        GnnmatError: as `assembled`.
     """
-    missing: Mask = ~np.isfinite(image)
-    if mask is None:
-        return missing
-    own = _as_mask(mask, name, image.shape)
-    if own.all():
-        raise GnnmatError(f"'{name}': the mask leaves no pixel.")
-    counts = np.nan_to_num(image) > 0
-
-    def loose(one: Mask) -> float:
-        return float((counts & one).sum() / max(one.sum(), 1))
-
-    if loose(own) > LOOSE:
-        turns = {
-            "mirrored in k": layout.mirror_k(own),
-            "mirrored in h": layout.mirror_h(own),
-            "mirrored in h and k": layout.mirror_h(layout.mirror_k(own)),
-            "inverted (true means no detector)": ~own,
-        }
-        better = [words for words, one in turns.items() if loose(one) <= LOOSE]
-        raise GnnmatError(
-            f"'{name}': {100 * loose(own):.0f}% of the masked pixels hold counts.",
-            why="Mask and image do not belong together.",
-            fix=f"The mask fits when it is {better[0]}." if better else "",
-        )
-    return own | missing
+    parts = Parts(spectrum.name, spectrum.image, spectrum.mask, spectrum.layout)
+    return assembled(parts, layout, clip=clip)[0]
 
 
-def matched_axes(
-    image: Image, mask: Mask, own: SliceLayout, wanted: SliceLayout, name: str
-) -> tuple[Image, Mask]:
-    """Image and mask turned so that h and k run as they are expected to.
+def flat(array: NDArray[Any], layout: SliceLayout, what: str, name: str) -> NDArray[Any]:
+    """(R, C) of an image, of a stack of one image, or of tiles (Ei, slice, h, k).
 
     Raises:
-        GnnmatError: the axes are others.
+        GnnmatError: it has another shape, or holds no numbers.
     """
-    for what in ("incident_energies", "energy_edges"):
-        _check_same(np.array(getattr(own, what)), np.array(getattr(wanted, what)), what, name)
-    for what, mirror in (("h", own.mirror_h), ("k", own.mirror_k)):
-        axis, expected = np.array(getattr(own, what)), np.array(getattr(wanted, what))
-        if len(axis) == len(expected) and np.allclose(axis[::-1], expected, atol=1e-3):
-            if not np.allclose(axis, expected, atol=1e-3):
-                image, mask = mirror(image), mirror(mask)
-            continue
-        _check_same(axis, expected, what, name)
-    return image, mask
-
-
-def _check_same(own: NDArray[Any], wanted: NDArray[Any], what: str, name: str) -> None:
-    if own.shape == wanted.shape and np.allclose(own, wanted, atol=1e-3):
-        return
+    if array.dtype.kind not in "fiub":
+        raise GnnmatError(f"'{name}': the {what} holds no numbers but {array.dtype}.")
+    tiles = (len(layout.incident_energies), layout.slices, *layout.tile_shape)
+    if array.shape == tiles:
+        return layout.to_image(array)
+    one = array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+    if one.shape == layout.image_shape:
+        return one
+    transposed = one.ndim == 2 and one.shape == layout.image_shape[::-1]
+    several = array.ndim == 3 and array.shape[1:] == layout.image_shape
     raise GnnmatError(
-        f"'{name}': its {what} are not those that are expected.",
-        why=f"It has {_short(own)}; expected {_short(wanted)}.",
-        fix="Cut the slices anew on the expected axes, or train on a simulation of yours.",
+        f"'{name}': the {what} has shape {array.shape}, expected {layout.image_shape}.",
+        why="Rows are incident energies and h, columns are slices and k.",
+        fix=("Transpose it." if transposed else "")
+        + (f"It holds {len(array)} images; save each in a file of its own." if several else ""),
     )
 
 
-def _short(values: NDArray[Any]) -> str:
-    flat = values.ravel()
-    shown = ", ".join(f"{value:g}" for value in flat[:6])
-    return f"{shown}{', ...' if flat.size > 6 else ''} ({flat.size} numbers)"
+def _flags(mask: NDArray[Any], name: str) -> NDArray[np.bool_]:
+    if mask.dtype != np.bool_ and not np.isin(mask, (0, 1)).all():
+        raise GnnmatError(f"'{name}': the mask holds other values than 0 and 1.")
+    return np.array(mask, dtype=np.bool_)
 
 
-def _as_mask(mask: NDArray[Any], name: str, shape: tuple[int, ...]) -> Mask:
-    if mask.shape != shape:
-        raise GnnmatError(f"'{name}': the mask has shape {mask.shape}, the image {shape}.")
-    if not np.isin(np.asarray(mask, dtype=float), (0, 1)).all():
-        raise GnnmatError(f"'{name}': the mask holds other values than true and false.")
-    return mask.astype(bool)
+def _check_numbers(seen: NDArray[np.float64], name: str, clip: bool) -> None:
+    """Refuse what cannot be an intensity.
+
+    Args:
+        seen: the pixels with a detector.
+        name: of the file.
+        clip: whether negative values will be cut off.
+    """
+    infinite = int(np.isinf(seen).sum())
+    if infinite:
+        raise GnnmatError(f"'{name}': {infinite:,} pixels are infinite.")
+    negative = int((seen < 0).sum())
+    if negative and not clip:
+        raise GnnmatError(
+            f"'{name}': negative counts in {negative:,} pixels, down to {seen.min():.3g}.",
+            why="Networks are trained on intensities that are cut off at zero.",
+            fix="Cut them off: gnnmat.read_spectrum(path, clip=True), then write_spectrum.",
+        )
+
+
+def _check_gaps(
+    gaps: NDArray[np.bool_], mask: NDArray[np.bool_], layout: SliceLayout, name: str
+) -> None:
+    """Refuse NaN where the mask says there is a detector."""
+    outside = gaps & ~mask
+    if not outside.any():
+        return
+    row, column = np.argwhere(outside)[0]
+    better = [how for how, other in _variants(mask, layout).items() if not (gaps & ~other).any()]
+    raise GnnmatError(
+        f"'{name}': {int(outside.sum()):,} pixels outside the mask are NaN, the first at row "
+        f"{row}, column {column}.",
+        fix=_hint(better[0]) if better else "Mask these pixels too, or leave the mask out.",
+    )
+
+
+def check_mask(
+    image: NDArray[Any], mask: NDArray[np.bool_], layout: SliceLayout, name: str
+) -> None:
+    """Refuse a mask under which there are counts.
+
+    Raises:
+        GnnmatError: with the mirror image that fits, if one does.
+    """
+
+    def stray(flags: NDArray[np.bool_]) -> float:
+        return float((image[flags] != 0).mean()) if flags.any() else 0.0
+
+    under = stray(mask)
+    if under <= STRAY:
+        return
+    shares = {how: stray(other) for how, other in _variants(mask, layout).items()}
+    best = min(shares, key=lambda how: shares[how])
+    fits = shares[best] <= max(STRAY, under / 4) and shares[best] < under
+    raise GnnmatError(
+        f"'{name}': the mask and the image disagree: {under:.0%} of the pixels under the mask hold "
+        "counts.",
+        why="The mask is True where there is no detector.",
+        fix=_hint(best) if fits else "Set the image to NaN where there is no detector.",
+    )
+
+
+def _variants(mask: NDArray[np.bool_], layout: SliceLayout) -> dict[str, NDArray[np.bool_]]:
+    """What a mask is easily confused with."""
+    return {
+        "mirrored in k": layout.mirror_k(mask),
+        "mirrored in h": layout.mirror_h(mask),
+        "mirrored in h and k": layout.mirror_h(layout.mirror_k(mask)),
+        "inverted": ~mask,
+    }
+
+
+def _hint(how: str) -> str:
+    also = "" if how == "inverted" else ", or the axes of the image are not as it says"
+    return f"The mask fits when {how}{also}."
+
+
+def with_known_mask(spectrum: Spectrum, masks: Sequence[NDArray[np.bool_]]) -> Spectrum:
+    """The spectrum with the first of these masks under which it is zero everywhere.
+
+    Thousands of pixels are not zero by chance exactly where an instrument has no detector.
+
+    Args:
+        spectrum: whose file did not say where detectors were.
+        masks: (R, C), on its axes.
+    """
+    for mask in masks:
+        if mask.shape != spectrum.image.shape or not mask.any():
+            continue
+        if not spectrum.image[mask].any() and (spectrum.image[~mask] != 0).mean() > 0.2:
+            return replace(spectrum, mask=mask.copy())
+    return spectrum

@@ -1,160 +1,161 @@
-"""Spectra from files: NumPy archives and HDF5, with their axes checked against what is expected."""
+"""What files say of a spectrum: NumPy archives, HDF5 and NeXus, and lists of slices."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.arrays import load_arrays
 from gnnmat.sources.paths import existing_file
-from gnnmat.sources.spectrum import Spectrum
-from gnnmat.sources.spectrum_checks import checked_image, checked_mask, matched_axes
+from gnnmat.sources.spectrum_axes import AXES, check_unit, layout_of_arrays
+from gnnmat.sources.spectrum_checks import Parts
 
-HDF5 = {".h5", ".hdf5", ".nxs", ".nx5", ".hdf"}
-AXES = ("incident_energies", "energy_edges", "h", "k")
-UNITS = {"incident_energies": "meV", "energy_edges": "meV"}
-Arrays = dict[str, NDArray[Any]]
+HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nx5")
+LISTS = (".yaml", ".yml")
+SUFFIXES = (".npz", ".npy", *HDF5, *LISTS)
 
 
-def read_spectrum(
-    path: str | Path, *, layout: SliceLayout | None = None, clip: bool = False
-) -> Spectrum:
-    """The spectrum in a file.
+def read_parts(path: str | Path, layout: SliceLayout | None = None) -> Parts:
+    """What a file says of a spectrum.
 
     Args:
-        path: ``.npz`` or HDF5 (``.h5``, ``.nxs``) with ``image`` (R, C) and, if there are any,
-            ``mask`` (true where there is no detector), ``incident_energies`` (n,) in meV,
-            ``energy_edges`` (n, slices, 2) in meV, ``h`` and ``k``; or ``.npy`` with the image.
-        layout: axes that are expected. A file without axes is taken to have them if its shape
-            fits; a file whose h or k runs the other way is turned.
-        clip: set negative intensities to zero.
+        path: .npz, .npy, HDF5, NeXus, or a YAML list of slices or volumes.
+        layout: how volumes are cut if their list does not say it.
 
     Raises:
-        GnnmatError: not such a file, pickled objects, no axes, other axes, NaN where there are
-            detectors, negative intensities, or a mask that does not belong to the image.
+        GnnmatError: no such file, of another kind, damaged, or without an image.
     """
-    found = existing_file(str(path), "The spectrum")
-    arrays = _read(found)
-    name = found.stem
+    file = existing_file(path, "The spectrum")
+    suffix = file.suffix.lower()
+    if suffix in LISTS:
+        from gnnmat.sources.slice_stack import read_stack
+
+        return read_stack(file, layout)
+    if suffix == ".npz":
+        arrays = load_arrays(file)
+    elif suffix == ".npy":
+        arrays = {"image": _load_array(file)}
+    elif suffix in HDF5:
+        arrays = _read_hdf5(file)
+    else:
+        single = " A single slice is named in a YAML list." if suffix == ".slc" else ""
+        raise GnnmatError(
+            f"'{file}' is not a file of a spectrum.",
+            why=f"Expected {', '.join(SUFFIXES)}.{single}",
+        )
     if "image" not in arrays:
-        raise GnnmatError(
-            f"'{found}' has no array called 'image'.",
-            why=f"It holds: {', '.join(arrays) or 'nothing'}.",
-        )
-    image = np.asarray(arrays["image"])
-    mask = np.asarray(arrays["mask"]) if "mask" in arrays else None
-    if image.ndim == 3 and len(image) == 1:
-        image = image[0]
-    if mask is not None and mask.ndim == 3 and len(mask) == 1:
-        mask = mask[0]
-    own = _axes(arrays, found)
-    if own is None and layout is None:
-        raise GnnmatError(
-            f"'{found}' has no axes.",
-            why=f"An image alone does not say what it shows; expected {', '.join(AXES)}.",
-            fix="gnnmat.write_spectrum writes a file with them.",
-        )
-    known = own or layout
-    assert known is not None
-    image = checked_image(image, mask, known, name, clip=clip)
-    mask = checked_mask(image, mask, known, name)
-    if layout is not None and own is not None:
-        image, mask = matched_axes(image, mask, own, layout, name)
-        known = layout
-    clean = np.where(mask, 0.0, image).astype(np.float32)
-    return Spectrum(clean, mask, known, name)
+        held = ", ".join(arrays) or "nothing"
+        raise GnnmatError(f"'{file}' has no array called 'image'.", why=f"It holds: {held}.")
+    axes = layout_of_arrays(_centres(arrays), file.stem)
+    return Parts(file.stem, arrays["image"], arrays.get("mask"), axes)
 
 
-def write_spectrum(path: str | Path, spectrum: Spectrum) -> Path:
-    """The ``.npz`` file that `read_spectrum` reads.
+def _load_array(file: Path) -> NDArray[Any]:
+    try:
+        loaded: NDArray[Any] = np.load(file, allow_pickle=False)
+    except Exception as error:
+        if "allow_pickle" in str(error) or "pickle" in str(error).lower():
+            raise GnnmatError(
+                f"'{file}' holds Python objects, which are not read because they may run code.",
+                fix="save a plain array of numbers.",
+            ) from error
+        raise GnnmatError(f"'{file}' is not a readable .npy file: {error}.") from error
+    return loaded
+
+
+def _centres(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The axes, with h and k as pixel centres where a file gives edges, one more than pixels."""
+    axes = {name: arrays[name] for name in AXES if name in arrays}
+    image = arrays["image"]
+    if len(axes) < len(AXES) or image.ndim < 2:
+        return axes
+    energies = max(int(axes["incident_energies"].size), 1)
+    tiles = image.ndim == 4
+    slices = axes["energy_edges"].shape[1] if axes["energy_edges"].ndim == 3 else 0
+    if axes["energy_edges"].ndim == 2:
+        slices = axes["energy_edges"].shape[1] - 1
+    pixels = {
+        "h": image.shape[-2] // (1 if tiles else energies),
+        "k": image.shape[-1] // (1 if tiles else max(slices, 1)),
+    }
+    for name, count in pixels.items():
+        if axes[name].ndim == 1 and len(axes[name]) == count + 1 and axes[name].dtype.kind in "fiu":
+            axes[name] = (axes[name][1:] + axes[name][:-1]) / 2
+    return axes
+
+
+def _read_hdf5(file: Path) -> dict[str, NDArray[Any]]:
+    """Image, mask and axes of the first group that has an image.
 
     Raises:
-        GnnmatError: the axes of the spectrum are not known.
+        GnnmatError: the file is damaged, has no such group, or an axis has another unit.
     """
-    if spectrum.layout is None:
-        raise GnnmatError(f"'{spectrum.name}' has no axes to write.")
-    plain = spectrum.layout.to_dict()
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        image=spectrum.image,
-        mask=spectrum.mask,
-        **{name: np.array(plain[name], dtype=float) for name in AXES},
-    )
-    target = Path(path)
-    write_atomically(target, buffer.getvalue())
-    return target
+    import h5py
 
-
-def _read(path: Path) -> Arrays:
-    if path.suffix in HDF5:
-        return _read_hdf5(path)
-    if path.suffix == ".npy":
-        try:
-            return {"image": np.load(path, allow_pickle=False)}
-        except (OSError, ValueError) as error:
-            raise GnnmatError(
-                f"'{path}' is no array of numbers, or holds Python objects, which are not read "
-                "because they may run code.",
-                why=str(error),
-            ) from error
-    if path.suffix == ".npz":
-        return load_arrays(path)
-    raise GnnmatError(
-        f"'{path}' is not a kind of file that spectra are read from.",
-        why=f"Read are .npz, .npy and {', '.join(sorted(HDF5))}.",
-    )
-
-
-def _read_hdf5(path: Path) -> Arrays:
-    """The arrays of the first group that holds an ``image``; their units are checked."""
     try:
-        import h5py
-    except ImportError:
-        raise GnnmatError(
-            f"'{path}' needs h5py, which is not installed.", fix="pip install h5py"
-        ) from None
-    groups: list[Mapping[str, Any]] = []
-    try:
-        with h5py.File(path, "r") as file:
-            groups.append(file)
-            file.visititems(lambda _, item: groups.append(item) if _is_group(item) else None)
-            group = next((one for one in groups if "image" in one), {})
-            arrays: Arrays = {}
-            for name in ("image", "mask", *AXES):
-                if name in group:
-                    _check_unit(path, name, group[name].attrs.get("units"))
-                    arrays[name] = np.asarray(group[name])
-            return arrays
-    except OSError as error:
-        raise GnnmatError(f"'{path}' is not a readable HDF5 file.", why=str(error)) from error
+        with h5py.File(file, "r") as opened:
+            group = _image_group(opened)
+            if group is None:
+                raise GnnmatError(
+                    f"'{file}' has no group with an image.",
+                    why="Looked for a dataset 'image' or an NXdata group with a signal.",
+                )
+            arrays = _group_arrays(group, file.stem)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise GnnmatError(f"'{file}' is not a readable HDF5 file: {error}.") from error
+    return arrays
 
 
-def _is_group(item: Any) -> bool:
-    return hasattr(item, "keys")
+def _image_group(opened: Any) -> Any:
+    """The first group with a dataset ``image``, else the first NXdata; None if there is neither."""
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def look(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Group):
+            return
+        if isinstance(item.get("image"), h5py.Dataset):
+            found.setdefault("image", item)
+        if text(item.attrs.get("NX_class")) == "NXdata" and text(item.attrs.get("signal")) in item:
+            found.setdefault("nexus", item)
+
+    look("/", opened)
+    opened.visititems(look)
+    return found.get("image", found.get("nexus"))
 
 
-def _check_unit(path: Path, name: str, unit: Any) -> None:
-    text = unit.decode() if isinstance(unit, bytes) else unit
-    if text is not None and name in UNITS and str(text).lower() != UNITS[name].lower():
-        raise GnnmatError(f"'{path}': {name} is in {text}, expected {UNITS[name]}.")
+def _group_arrays(group: Any, name: str) -> dict[str, NDArray[Any]]:
+    import h5py
+
+    signal = "image" if "image" in group else text(group.attrs["signal"])
+    arrays: dict[str, NDArray[Any]] = {"image": _numbers(group[signal], name)}
+    for axis in ("mask", *AXES):
+        dataset = group.get(axis)
+        if not isinstance(dataset, h5py.Dataset):
+            continue
+        arrays[axis] = _numbers(dataset, name)
+        if axis != "mask":
+            kind = "momentum" if axis in ("h", "k") else "energy"
+            check_unit(text(dataset.attrs.get("units")), kind, axis, name)
+    return arrays
 
 
-def _axes(arrays: Arrays, path: Path) -> SliceLayout | None:
-    missing = [name for name in AXES if name not in arrays]
-    if len(missing) == len(AXES):
-        return None
-    if missing:
-        raise GnnmatError(f"'{path}' lacks the axes {', '.join(missing)}.")
-    try:
-        return SliceLayout.from_dict({name: np.asarray(arrays[name]).tolist() for name in AXES})
-    except (TypeError, ValueError) as error:
-        raise GnnmatError(f"'{path}': the axes are not of the expected shape.") from error
+def _numbers(dataset: Any, name: str) -> NDArray[Any]:
+    if dataset.dtype.kind not in "fiub":
+        raise GnnmatError(f"'{name}': {dataset.name} holds no numbers but {dataset.dtype}.")
+    return np.asarray(dataset[()])
+
+
+def text(value: Any) -> str:
+    """An attribute of an HDF5 file as text; empty if it is not there."""
+    if value is None:
+        return ""
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size else ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -9,14 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
-from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features, Target, TargetSpec
 from gnnmat.tasks.classification import Classification
 from gnnmat.tasks.duq import Duq
 from gnnmat.tasks.gaussian import Gaussian
 from gnnmat.tasks.head import Head
 from gnnmat.tasks.regression import Regression
-from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions
+from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets
 
 
 class Joint(TaskOptions):
@@ -57,9 +56,9 @@ class JointTask(Task):
 
     def __init__(self, config: Joint, spec: DataSpec, width: int) -> None:
         super().__init__()
-        self.level = "sample"
+        targets = choose_targets(spec.targets.targets, None)
+        self.level = targets[0].level
         self.config = config
-        targets = spec.targets.at("sample")
         chosen = [
             (one, [i for i, target in enumerate(targets) if bool(target.classes) == classes])
             for one, classes in ((config.of_classes, True), (config.of_numbers, False))
@@ -71,8 +70,6 @@ class JointTask(Task):
                 part = one.build(_with_targets(spec, own), width)
                 part.columns = tuple(columns)
                 parts.append(part)
-        if not parts:
-            raise GnnmatError("No target to learn.", fix="Name some in data.targets.")
         self.parts = nn.ModuleList(parts)
         self.targets = tuple(target for part in self.tasks for target in part.targets)
         self.needs_input_grad = any(part.needs_input_grad for part in self.tasks)
@@ -104,11 +101,10 @@ class JointTask(Task):
         return torch.cat([part(features, batch) for part in self.tasks], dim=-1)
 
     def loss(self, prediction: Tensor, batch: Batch) -> Loss:
-        """Sum of the mean losses of the tasks, weighted, over the rows with any label."""
+        """The sum of the mean losses of the tasks, weighted, for every label."""
         losses = [part.loss(own, batch) for part, own in self._split(prediction)]
         mean = sum(w * one.mean() for w, one in zip(self._weights, losses, strict=True))
-        labels = self.labels(batch)
-        count = (~labels.isnan()).any(dim=1).sum()
+        count = torch.stack([one.count for one in losses]).sum()
         return Loss(mean * count, count)
 
     def penalty(self, prediction: Tensor, inputs: Tensor, batch: Batch) -> Tensor:

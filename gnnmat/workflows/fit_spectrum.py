@@ -29,6 +29,7 @@ from gnnmat.workflows.fit_start import Values, given_start, network_starts, stab
 from gnnmat.workflows.next_setting import advice
 
 COARSE_GRID, COARSE_SAMPLES = 48, 4  # of the images that a search compares
+FINER = 3  # times as many samples a pixel in the last round
 MISSET, MOSAIC = 0.5, 1.0  # degrees; of the spectra drawn from a fit, as in training
 
 
@@ -197,7 +198,8 @@ def _contender(
 ) -> Contender:
     fine = simulation.rendering
     rough = {"grid": min(COARSE_GRID, fine.grid), "samples": min(COARSE_SAMPLES, fine.samples)}
-    other = {"seed": fine.seed + 1}
+    exact = {"samples": FINER * fine.samples}
+    other = {**exact, "seed": fine.seed + 1}
 
     def rendered(changes: Mapping[str, int]) -> Counted:
         changed = simulation.model_copy(update={"rendering": fine.model_copy(update=changes)})
@@ -209,6 +211,7 @@ def _contender(
         begin.space,
         starts=begin.start,
         coarse=rendered(rough) if begin.start is None else None,
+        fine=rendered(exact),
         other=rendered(other),
         twins=2**exchanges,
         canonical=partial(simulation.canonical, begin.name),

@@ -26,6 +26,7 @@ from gnnmat.sample import (
     collate,
 )
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.spectrum import Spectrum
 from gnnmat.tasks import Task, TaskConfig
 from gnnmat.train.unions import members
 
@@ -41,6 +42,10 @@ RAWS: tuple[tuple[Any, ...], ...] = (
         crystals.lonely_argon(),
     ),
     tuple(np.random.default_rng(0).normal(size=(5, 2, 12, 36))),
+    tuple(
+        Spectrum((place + 1) * np.roll(np.eye(16, 12, dtype=np.float32), place, axis=1), mask)
+        for place, mask in enumerate(np.random.default_rng(2).random((5, 16, 12)) < 0.1)
+    ),
 )
 
 

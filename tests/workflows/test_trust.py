@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gnnmat.errors import GnnmatError
+from gnnmat.train.committee import load_committee
 from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.trust import Trust, Verdicts, load_trust
 from gnnmat.train.trust_scores import Usual
@@ -70,15 +71,15 @@ def test_calibration_is_better_after_than_before(folder: Path) -> None:
 
 def test_probabilities_of_a_judge_are_calibrated_and_name_the_same_class(folder: Path) -> None:
     images = bare_records(pictures(20, seed=3)[0])
-    table, plain = judge(folder, images), small_ensemble().load().predict(images)
+    plain = small_ensemble().load().predict(images)
+    found = Judge(load_committee(folder), replace(load_trust(folder), temperature=2.0))
+    table = found.predict(images)
     assert table["prediction"].tolist() == plain["prediction"].tolist()
-    sums = table["probability_left"] + table["probability_right"]
-    assert sums.to_numpy() == pytest.approx(np.ones(20))
-    temperature = load_trust(folder).temperature
-    odds = np.log(plain["probability_left"] / plain["probability_right"]) / temperature
-    sure = np.abs(odds) < 15
-    found = np.log(table["probability_left"] / table["probability_right"])
-    assert found[sure].to_numpy() == pytest.approx(odds[sure].to_numpy(), rel=1e-3)
+    left, right = table["probability_left"], table["probability_right"]
+    assert (left + right).to_numpy() == pytest.approx(np.ones(20))
+    odds = np.log(plain["probability_left"] / plain["probability_right"])
+    assert np.log(left / right).to_numpy() == pytest.approx(odds.to_numpy() / 2, rel=1e-3)
+    assert table["probability"].to_numpy() == pytest.approx(np.maximum(left, right).to_numpy())
 
 
 def test_a_run_loads_with_its_verdicts(folder: Path) -> None:

@@ -25,7 +25,8 @@ class Contender:
         space: its couplings.
         starts: (s, p) couplings to start from; None to search the ranges.
         coarse: a faster simulator for the search; default the other.
-        other: the same with other sample points, for spectra drawn from the fit.
+        fine: a more exact simulator for the last round; default the same.
+        other: like the last, with other sample points, for spectra drawn from the fit.
         twins: how many couplings give the same image, within the ranges.
         canonical: couplings (p,) -> those that are shown for all with the same image.
     """
@@ -35,6 +36,7 @@ class Contender:
     space: CouplingSpace
     starts: Floats | None = None
     coarse: ImageSimulator | None = None
+    fine: ImageSimulator | None = None
     other: ImageSimulator | None = None
     twins: int = 1
     canonical: Callable[[Floats], Floats] | None = None

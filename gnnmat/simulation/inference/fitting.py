@@ -49,24 +49,31 @@ def fit_all(
         tell(f"{contender.name}: searching")
         starts = _starts(observed, contender, current, effort)
         refined.append(_first(observed, contender, current, starts, tell))
-    for number in range(effort.rounds if noise is None else 1):
+    exact = [replace(one, simulator=one.fine or one.simulator) for one in contenders]
+    rounds = effort.rounds if noise is None else 1
+    for number in range(rounds):
         if noise is None:
             best = max(refined, key=lambda one: one.point.log_posterior).point
-            expected = best.response.expected(observed, best.model)
-            current = estimate_noise(observed, expected, current)
-        for place, contender in enumerate(contenders):
+            current = estimate_noise(
+                observed, best.response.expected(observed, best.model), current
+            )
+        is_last = number == rounds - 1
+        for place, contender in enumerate(exact if is_last else contenders):
             tell(f"{contender.name}: refining, round {number + 1}")
-            work = _work(observed, contender, current, tell)
-            start = refined[place].point
-            values = start.values
-            if contender.canonical is not None:
-                values = contender.space.inside(contender.canonical(values))
-            same = bool(np.allclose(values, start.values))
-            point = work.compared(values, start.model, start) if same else work.point(values, start)
-            again = work.run(point, steps=8)
-            images = refined[place].images + again.images
-            refined[place] = replace(again, images=images)
-    return conclude(observed, contenders, refined, current, effort, imperfect, tell)
+            refined[place] = _again(observed, contender, current, refined[place], tell)
+    return conclude(observed, exact, refined, current, effort, imperfect, tell)
+
+
+def _again(
+    observed: Observation, contender: Contender, noise: CountingNoise, before: Refined, tell: Tell
+) -> Refined:
+    """A refinement from where one ended, with the couplings that are shown."""
+    work = _work(observed, contender, noise, tell)
+    values = before.point.values
+    if contender.canonical is not None:
+        values = contender.space.inside(contender.canonical(values))
+    found = work.run(work.point(values, before.point), steps=8)
+    return replace(found, images=before.images + found.images)
 
 
 def _work(
