@@ -105,6 +105,14 @@ class Measured(Scaled):
         bits = np.unpackbits(self.mask_bits.cpu().numpy(), count=math.prod(self.layout.image_shape))
         return self.layout.to_tiles(bits.astype(np.bool_).reshape(self.layout.image_shape))
 
+    def known_masks(self) -> list[NDArray[np.bool_]]:
+        """(R, C) each: the mask of the config, and its mirror image in k; none if it names none."""
+        named = self._named_mask()
+        if named is None:
+            return []
+        both = (named, named[..., ::-1])
+        return [np.ascontiguousarray(self.layout.to_image(tiles)) for tiles in both]
+
     def _measure(
         self,
         image: Tensor,

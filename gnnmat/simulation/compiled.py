@@ -13,7 +13,7 @@ _STEPS = 1000.0
 ERF = np.array([math.erf(i / _STEPS) for i in range(4002)], dtype=np.float32)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def _erf(x: Any, table: Any) -> Any:
     size = abs(x) * np.float32(_STEPS)
     if size >= np.float32(4000.0):
@@ -24,7 +24,7 @@ def _erf(x: Any, table: Any) -> Any:
     return value if x > 0 else -value
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def add_modes(
     total: Any,
     k: Any,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 
@@ -68,32 +67,30 @@ class SliceLayout:
         """Pixels of the image."""
         return len(self.incident_energies) * len(self.h), self.slices * len(self.k)
 
-    def to_tiles(self, image: NDArray[Any]) -> NDArray[Any]:
+    def to_tiles(self, image: Any) -> Any:
         """(..., Ei, slice, h, k) view of an image (..., rows, columns); numpy or torch."""
         rows, columns = self.tile_shape
         lead = tuple(image.shape[:-2])
         tiles = image.reshape(*lead, len(self.incident_energies), rows, self.slices, columns)
         axes = (*range(len(lead)), len(lead), len(lead) + 2, len(lead) + 1, len(lead) + 3)
         permute = getattr(tiles, "permute", None)
-        turned: NDArray[Any] = permute(axes) if permute else tiles.transpose(axes)
-        return turned
+        return permute(axes) if permute else tiles.transpose(axes)
 
-    def to_image(self, tiles: NDArray[Any]) -> NDArray[Any]:
+    def to_image(self, tiles: Any) -> Any:
         """(..., rows, columns) image of tiles (..., Ei, slice, h, k); numpy or torch."""
         lead = tuple(tiles.shape[:-4])
         axes = (*range(len(lead)), len(lead), len(lead) + 2, len(lead) + 1, len(lead) + 3)
         permute = getattr(tiles, "permute", None)
         turned = permute(axes) if permute else tiles.transpose(axes)
-        image: NDArray[Any] = turned.reshape(*lead, *self.image_shape)
-        return image
+        return turned.reshape(*lead, *self.image_shape)
 
-    def mirror_k(self, image: NDArray[Any]) -> NDArray[Any]:
+    def mirror_k(self, image: Any) -> Any:
         """The image with k mirrored inside each tile; numpy or torch."""
         tiles = self.to_tiles(image)
         flip = getattr(tiles, "flip", None)
         return self.to_image(flip((-1,)) if flip else tiles[..., ::-1])
 
-    def mirror_h(self, image: NDArray[Any]) -> NDArray[Any]:
+    def mirror_h(self, image: Any) -> Any:
         """The image with h mirrored inside each tile; numpy or torch."""
         tiles = self.to_tiles(image)
         flip = getattr(tiles, "flip", None)

@@ -162,7 +162,8 @@ class SpectrumSimulator:
                 if last > first:
                     add(total, tile, bands, table, first, last)
         shape = (len(self.layout.incident_energies), self.layout.slices, rows, columns)
-        return self.layout.to_image(tiles.view(shape))
+        image: Tensor = self.layout.to_image(tiles.view(shape))
+        return image
 
     def _add(
         self, total: Tensor, tile: Tile, bands: Tensor, table: Tensor, first: int, last: int

@@ -107,7 +107,7 @@ class Geometry:
                 mixing[component, group, :, component, place] = kinds[:, group].T
         self.mixing = torch.from_numpy(mixing.reshape(2 * len(own), -1))
 
-    def find(self, q: Floats) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
+    def find(self, q: Floats) -> tuple[Ints, Ints, Floats, NDArray[np.bool_]]:
         """Grid point, kind of zone, zone (S, 3), and whether the sample is taken at -q."""
         place = np.floor(q)
         index = np.minimum(((q - place) * self.grid).astype(np.int64), self.grid - 1)
@@ -122,7 +122,8 @@ class Geometry:
             k = k * (self.grid // 2 if axis == first else self.grid) + index[:, axis]
             cell = np.clip(zone[:, axis] + self.reach, 0, 2 * self.reach - 1)
             kind = kind * 2 * self.reach + cell.astype(np.int64)
-        return k, self.lookup.reshape(-1)[kind], zone * self.moving, turned
+        kinds = np.asarray(self.lookup.reshape(-1)[kind], dtype=np.int64)
+        return k, kinds, zone * self.moving, turned
 
     def factors(
         self, q: Floats, length: Floats, zone: Floats, turned: NDArray[np.bool_], ions: bool

@@ -16,6 +16,7 @@ from gnnmat.sources.spectrum import Spectrum
 # Share of the pixels under a mask that may hold counts: a mask that fits has none, but one that
 # was resampled is off by a pixel at some edges. A mirrored mask of a real instrument has 14%.
 STRAY = 0.02
+COUNTED = 0.2  # share of pixels with counts, below which zeros say nothing of detectors
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _hint(how: str) -> str:
 
 
 def with_known_mask(spectrum: Spectrum, masks: Sequence[NDArray[np.bool_]]) -> Spectrum:
-    """The spectrum with the first of these masks under which it is zero everywhere.
+    """The spectrum with the best of these masks, if it is zero under it and not elsewhere.
 
     Thousands of pixels are not zero by chance exactly where an instrument has no detector.
 
@@ -204,9 +205,13 @@ def with_known_mask(spectrum: Spectrum, masks: Sequence[NDArray[np.bool_]]) -> S
         spectrum: whose file did not say where detectors were.
         masks: (R, C), on its axes.
     """
-    for mask in masks:
-        if mask.shape != spectrum.image.shape or not mask.any():
-            continue
-        if not spectrum.image[mask].any() and (spectrum.image[~mask] != 0).mean() > 0.2:
-            return replace(spectrum, mask=mask.copy())
-    return spectrum
+    seen = spectrum.image != 0
+    fitting = [
+        (float(seen[mask].mean()), mask)
+        for mask in masks
+        if mask.shape == seen.shape and mask.any() and seen[~mask].mean() > COUNTED
+    ]
+    stray, best = min(fitting, key=lambda fit: fit[0], default=(1.0, None))
+    if best is None or stray > STRAY / 4:
+        return spectrum
+    return replace(spectrum, image=np.where(best, np.float32(0), spectrum.image), mask=best.copy())

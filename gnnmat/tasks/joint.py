@@ -152,7 +152,8 @@ class JointTask(Task):
         for part, own in self._split(prediction):
             names = [name for name in part.metrics() if name != "score"]
             inner = MetricCollection(
-                {"score": Mean(), **{name: metrics[name] for name in names}}, compute_groups=False
+                {"score": Mean(), **{str(name): metrics[str(name)] for name in names}},
+                compute_groups=False,
             )
             part.update(inner, own, batch)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnmat.augment.augmentation import Augmentation, Draw
+from gnnmat.augment.measured import Measured
 from gnnmat.data.dataset import SampleDataset, open_dataset
 from gnnmat.data.loading import EpochBatches, loader
 from gnnmat.data.symmetry import formulas
@@ -23,7 +24,7 @@ from gnnmat.models.encoder import Encoder
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.sources.records import Records
-from gnnmat.sources.spectra import records_from_spectra
+from gnnmat.sources.spectra import on_axes, records_from_spectra
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
 
@@ -135,7 +136,8 @@ class Predictor:
             GnnmatError: not one structure could be used, with the first reason.
         """
         if isinstance(structures, Records):
-            records = structures
+            layout = self._layout()
+            records = structures if layout is None else on_axes(structures, layout)
         else:
             several = structures if isinstance(structures, (list, tuple)) else [structures]
             records = self._records(several, ids)
@@ -157,12 +159,22 @@ class Predictor:
         return table
 
     def _records(self, items: Sequence[Any], ids: Sequence[str] | None) -> Records:
-        """Records of what the run was trained on: crystals or spectra."""
+        """Records of what the run was trained on: crystals or spectra.
+
+        A spectrum without a mask gets that of the run's instrument if it is zero under it.
+        """
+        layout, augment = self._layout(), self.trained.augment
+        if layout is None:
+            return records_from_objects(items, ids)
+        masks = augment.known_masks() if isinstance(augment, Measured) else ()
+        return records_from_spectra(items, layout, ids, masks=masks)
+
+    def _layout(self) -> SliceLayout | None:
+        """The axes of the spectra it was trained on; None for anything else."""
         trained = self.trained
         if isinstance(trained.config.input, InsMap) and trained.spec.layout:
-            layout = SliceLayout.from_dict(trained.spec.layout)
-            return records_from_spectra(items, layout, ids)
-        return records_from_objects(items, ids)
+            return SliceLayout.from_dict(trained.spec.layout)
+        return None
 
     def rows_table(
         self,

@@ -95,15 +95,15 @@ def explain(
     records = records_from_spectra([spectrum], layout)
     if records.refused:
         raise GnnmatError(records.refused[0].reason)
-    spectrum = records.raws[0]
-    assert isinstance(spectrum, Spectrum)
+    read = records.raws[0]
+    assert isinstance(read, Spectrum)
     table = predictor.predict(records)
-    found = attribute(_members(predictor), batch_of(spectrum), method=method, draws=draws)
+    found = attribute(_members(predictor), batch_of(read), method=method, draws=draws)
     smooth = box_means(found.map, layout, BOX)
     label, scores = _classes(trained, table, found)
     judged = "in_distribution" in table
     return Explanation(
-        spectrum=spectrum,
+        spectrum=read,
         layout=layout,
         table=table,
         map=smooth,

@@ -34,7 +34,7 @@ def write_shard(
     """
     header = BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(images))
-    content = b"".join([header.getvalue(), images.tobytes()])
+    content = b"".join([header.getvalue(), images.data.cast("B")])
     write_atomically(table_file(folder, number), table_text(rows, manifest))
     write_atomically(image_file(folder, number), content)
     return Shard(

@@ -43,7 +43,10 @@ def planted(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def batch_of(images: torch.Tensor) -> Batch:
     rows = torch.arange(len(images))
     return collate(
-        [Sample(image=one[None], row=row[None], num_nodes=1) for one, row in zip(images, rows)]
+        [
+            Sample(image=one[None], row=row[None], num_nodes=1)
+            for one, row in zip(images, rows, strict=True)
+        ]
     )
 
 
