@@ -32,8 +32,8 @@ def check_not_empty(layout: SliceLayout, name: str, filled: Sequence[bool], last
     edges = [edge for bins in layout.energy_edges for one in bins for edge in one]
     raise GnnmatError(
         f"Hypothesis '{name}': no spin wave lies in any slice.",
-        why=f"{plural(len(filled), 'image')} out of {len(filled):,} came out empty; the slices cover energies between "
-        f"{min(edges):g} and {max(edges):g} meV.",
+        why=f"{plural(len(filled), 'image')} out of {len(filled):,} came out empty; the slices "
+        f"cover energies between {min(edges):g} and {max(edges):g} meV.",
         fix="Choose layout.incident_energies above the band, or other layout.first and .width.",
     )
 

@@ -14,6 +14,7 @@ PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 ORDER = (
     "graphs", "step", "memory", "accuracy_perov_5", "accuracy_phonons",
     "accuracy_formation_energy", "accuracy_learning_curve", "known_crystals",
+    "spin_waves", "spectra", "networks", "exchange", "foreign", "attribution", "refinement",
 )  # fmt: skip
 
 HEAD = """# Benchmarks

@@ -49,7 +49,9 @@ def references(options: list[str]) -> list[dict[str, Any]]:
         scales = [(reference * seen)[b].sum() / (image * seen)[b].sum() for b in blocks]
         note = f"grid {simulation.rendering.grid}, {simulation.rendering.samples} samples"
         rows += [
-            row(f"{name}, correlation", plain, "", against=".894 / .896", reach=">= .89", note=note),
+            row(
+                f"{name}, correlation", plain, "", against=".894 / .896", reach=">= .89", note=note
+            ),
             row(
                 f"{name}, correlation with the mirrored reference", averaged, "",
                 against=".963 / .964", reach=">= .96", note=note,

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnnmat.errors import GnnmatError
@@ -94,6 +94,7 @@ def test_energies_and_slices_in_another_order_are_put_in_the_wanted_one() -> Non
     assert np.array_equal(found.image, intensities().astype(np.float32))
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.permutations([0, 1]), st.permutations([0, 1, 2]), st.booleans(), st.booleans(),
     st.floats(-3e-4, 3e-4),
@@ -255,9 +256,7 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_text("not HDF5")
     assert "not a readable HDF5 file" in refusal(tmp_path / "a.h5")
     (tmp_path / "a.npy").write_text("not an array")
-    assert "not a readable .npy file" in refusal(tmp_path / "a.npy") or "Python" in refusal(
-        tmp_path / "a.npy"
-    )
+    assert "not read because they may run code" in refusal(tmp_path / "a.npy")
     np.savez(tmp_path / "b.npz", signal=EXPECTED)
     assert "no array called 'image'" in refusal(tmp_path / "b.npz")
     assert "does not exist" in refusal(tmp_path / "absent.npz")
