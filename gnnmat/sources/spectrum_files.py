@@ -59,12 +59,15 @@ def _load_array(file: Path) -> NDArray[Any]:
     try:
         loaded: NDArray[Any] = np.load(file, allow_pickle=False)
     except Exception as error:
-        if "allow_pickle" in str(error) or "pickle" in str(error).lower():
+        # NumPy takes any file that it does not know for a pickle.
+        with file.open("rb") as opened:
+            start = opened.read(6)
+        if start[:1] == b"\x80" or (start == b"\x93NUMPY" and "allow_pickle" in str(error)):
             raise GnnmatError(
                 f"'{file}' holds Python objects, which are not read because they may run code.",
                 fix="save a plain array of numbers.",
             ) from error
-        raise GnnmatError(f"'{file}' is not a readable .npy file: {error}.") from error
+        raise GnnmatError(f"'{file}' is not a readable .npy file.") from error
     return loaded
 
 

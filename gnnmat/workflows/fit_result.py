@@ -68,4 +68,4 @@ class SpectrumFit:
             start += " do not prefer it clearly"
         else:
             start = f"{best.hypothesis}, with odds of {times} to 1, and slices left out agree"
-        return f"{start}; it {best.verdict}."
+        return f"{start}. It {best.verdict}."

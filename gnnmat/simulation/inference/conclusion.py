@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gnnmat.simulation.inference.contender import Contender, Effort, Fitted
-from gnnmat.simulation.inference.errors import covariance
+from gnnmat.simulation.inference.errors import covariance, patches
 from gnnmat.simulation.inference.evidence import compare, left_out, log_evidence
 from gnnmat.simulation.inference.fit import Fit
 from gnnmat.simulation.inference.identifiability import directions
@@ -33,6 +33,7 @@ def conclude(
     misfits = [_misfit(observed, noise, one) for one in refined]
     inflation = max(1.0, min(one.per_dof for one in misfits))
     evidences, chances, left, images = [], [], [], []
+    patch = patches(observed)
     for contender, one, found in zip(contenders, refined, misfits, strict=True):
         tell(f"{contender.name}: drawing spectra from the fit")
         rng = np.random.default_rng(effort.seed)
@@ -46,7 +47,7 @@ def conclude(
                 inflation=inflation,
             )
         )
-        left.append(left_out(observed, noise, one))
+        left.append(np.bincount(patch, left_out(observed, noise, one)))
         images.append(render(contender.simulator, one.point.values))
         chances.append(_chance(observed, contender, one, found, noise, effort, imperfect))
     fits = [

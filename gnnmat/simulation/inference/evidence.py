@@ -50,7 +50,7 @@ def log_evidence(
 
 
 def left_out(observed: Observation, noise: CountingNoise, refined: Refined) -> Floats:
-    """(T,) log-likelihood of each tile as foretold by a fit to all others.
+    """(n,) log-likelihood of each pixel as foretold by a fit to all other tiles.
 
     The fit to the others is one Newton step from the fit to all; what background subtraction
     left in a tile is known from that tile alone, for every hypothesis alike.
@@ -59,7 +59,7 @@ def left_out(observed: Observation, noise: CountingNoise, refined: Refined) -> F
     response, known = point.response, normal.couplings + observed.blocks
     p = normal.couplings
     fixed = _equations(observed, noise, refined, np.zeros(len(point.model)))
-    scores = np.zeros(observed.tiles)
+    scores = np.zeros(len(point.model))
     for tile in np.unique(observed.tile):
         own = observed.tile == tile
         part = _equations(observed, noise, refined, own)
@@ -72,7 +72,7 @@ def left_out(observed: Observation, noise: CountingNoise, refined: Refined) -> F
         before = response.scale[block - p]
         model = point.model[own] + change[:p] @ refined.jacobian[:, own]
         model = max(before + change[block], 0.05 * before) * model
-        scores[tile] = _best_offset(observed, noise, response, model, own, tile)
+        scores[own] = _best_offset(observed, noise, response, model, own, tile)
     return scores
 
 
@@ -92,15 +92,15 @@ def _best_offset(
     expected: Floats,
     own: NDArray[Any],
     tile: int,
-) -> float:
-    """Log-likelihood of one tile at the background that suits it best."""
+) -> Floats:
+    """Log-likelihood of the pixels of a tile at the background that suits it best."""
     values, numbers, offset = observed.values[own], observed.tile[own], response.offset[tile]
     weight = 1 / (response.residual * noise.sigma[tile]) ** 2
     for _ in range(2):
         found = noise.likelihood(values, expected + offset, numbers)
         slope = found.score.sum() - offset * weight
         offset += slope / (found.information.sum() + weight)
-    return float(noise.log_likelihood(values, expected + offset, numbers).sum())
+    return noise.log_likelihood(values, expected + offset, numbers)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Odds:
         log10_odds: against the best of the others.
         left_out: log-likelihood of slices left out, summed over them.
         behind: how much less that is than for the best hypothesis; zero for the best.
-        behind_error: standard error of that difference, from its scatter over the slices.
+        behind_error: standard error of that difference, from its scatter over small patches.
     """
 
     hypothesis: str
@@ -132,12 +132,12 @@ def compare(names: list[str], evidences: list[float], left: list[Floats]) -> lis
     Args:
         names: of the hypotheses.
         evidences: from `log_evidence`.
-        left: (T,) each, from `left_out`.
+        left: each the sums over patches of what `left_out` gives.
     """
     evidence = np.array(evidences)
     weights = np.exp(evidence - evidence.max())
     probability = weights / weights.sum()
-    sums = np.array([tiles.sum() for tiles in left])
+    sums = np.array([parts.sum() for parts in left])
     best = int(np.argmax(sums))
     out = []
     for place, name in enumerate(names):

@@ -83,10 +83,10 @@ class Fit:
     def verdict(self) -> str:
         """In words, whether to trust the couplings."""
         if np.isnan(self.p_value):
-            return "not judged: no spectra were drawn to compare with"
+            return "is not judged: no spectra were drawn to compare with"
         if self.fits:
             return f"fits: chi^2 {self.chi2_per_dof:.2f} per pixel, as chance would have it"
         return (
-            f"do not trust: chi^2 {self.chi2_per_dof:.2f} per pixel and residuals with a pattern, "
+            f"is not to be trusted: chi^2 {self.chi2_per_dof:.2f} per pixel and residuals with a pattern, "
             f"which chance does with p = {self.p_value:.1g}"
         )

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.form_factors import form_factor
+from gnnmat.simulation.spin_waves.collinear import SOFTEST
 from gnnmat.simulation.spin_waves.correlations import (
     BOLTZMANN,
     MAGNETIC_LENGTH_SQUARED,
@@ -146,9 +147,12 @@ def test_cross_section_has_kf_over_ki_and_barns() -> None:
         cross_section(found, incident_energy=-1.0)
 
 
-def test_goldstone_mode_is_finite_when_warm() -> None:
-    warm = correlations(antiferromagnetic_chain(), [3.0, 0.0], np.zeros((1, 3)), temperature=5.0)
-    assert warm.intensity.isfinite().all()
+def test_warm_goldstone_mode_is_cut_off() -> None:
+    system, values, centre = antiferromagnetic_chain(), [3.0, 0.0], np.zeros((1, 3))
+    cold = correlations(system, values, centre).tensor.abs().sum()
+    warm = correlations(system, values, centre, temperature=5.0).tensor.abs().sum()
+    # 2 n + 1 times as strong, with the occupation of an energy of `SOFTEST`.
+    assert warm.item() == pytest.approx(cold.item() / np.tanh(SOFTEST / (2 * BOLTZMANN * 5.0)))
 
 
 def test_couplings_and_wave_vectors_are_checked() -> None:
