@@ -320,6 +320,9 @@ def load_simulation(path: str | Path, overrides: Sequence[str] = ()) -> Simulati
         *parents, last = name.split(".")
         tree = plain
         for key in parents:
-            tree = tree.setdefault(key, {})
+            below = tree.setdefault(key, {})
+            if not isinstance(below, dict):
+                raise GnnmatError(f"--set {override}: '{key}' has no options below it.")
+            tree = below
         tree[last] = yaml.safe_load(text)
     return parse_simulation(plain)

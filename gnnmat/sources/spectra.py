@@ -22,7 +22,8 @@ from gnnmat.sources.records import Records, Refusal
 from gnnmat.sources.spectra_listing import file_digest, find_spectra
 from gnnmat.sources.spectrum import Spectrum, read_spectrum
 from gnnmat.sources.spectrum_axes import arranged
-from gnnmat.sources.spectrum_checks import checked, with_known_mask
+from gnnmat.sources.spectrum_checks import checked, with_known_mask, with_mask
+from gnnmat.sources.spectrum_files import read_mask
 
 
 class SpectraSource(BaseModel):
@@ -45,6 +46,11 @@ class SpectraSource(BaseModel):
     clip: bool = Field(
         default=False, description="set negative intensities to zero instead of refusing them"
     )
+    mask: str | None = Field(
+        default=None,
+        description="file with the mask of the instrument, true where there is no detector; "
+        "for spectra that come without one",
+    )
 
     def open(self) -> Records:
         """All spectra with their values, on the axes of the first that can be read.
@@ -66,13 +72,15 @@ class SpectraSource(BaseModel):
             matched, refused = match_rows(known, list(values.index), self.targets)
             items, ids = [files[n] for n, _ in matched], [ids[n] for n, _ in matched]
             table = values.iloc[[row for _, row in matched]].reset_index(drop=True)
+        mask = None if self.mask is None else read_mask(self.mask, layout)
         sha = hashlib.sha256(f"{layout.to_dict()} {self.clip}".encode())
+        sha.update(b"" if mask is None else mask.tobytes())
         for path, _ in items:
             sha.update(file_digest(path))
         return Records(
             ids=ids,
             raws=[str(path) for path, _ in items],
-            read=SpectrumReader(layout, self.clip),
+            read=SpectrumReader(layout, self.clip, mask=mask),
             fingerprint=sha.hexdigest(),
             table=table,
             units=check_units(self.units, table.columns, str(self.targets or self.path)),
@@ -108,15 +116,18 @@ class SpectrumReader:
         layout: the expected axes.
         clip: set negative intensities to zero.
         masks: (R, C) of known instruments, see `read_spectrum`.
+        mask: (R, C) of the instrument that measured these, for spectra without a mask.
     """
 
     layout: SliceLayout
     clip: bool = False
     masks: tuple[NDArray[np.bool_], ...] = ()
+    mask: NDArray[np.bool_] | None = None
 
     def __call__(self, raw: Any) -> Spectrum:
         if not isinstance(raw, Spectrum):
-            return read_spectrum(raw, layout=self.layout, clip=self.clip, masks=self.masks)
+            found = read_spectrum(raw, layout=self.layout, clip=self.clip, masks=self.masks)
+            return found if self.mask is None else with_mask(found, self.mask)
         spectrum = arranged(checked(raw, self.layout, clip=self.clip), self.layout)
         return spectrum if spectrum.mask.any() else with_known_mask(spectrum, self.masks)
 

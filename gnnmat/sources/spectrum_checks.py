@@ -61,7 +61,7 @@ def assembled(
     if parts.mask is None:
         mask = gaps
     else:
-        mask = _flags(flat(parts.mask, axes, "mask", name), name)
+        mask = flags(flat(parts.mask, axes, "mask", name), name)
         _check_gaps(gaps, mask, axes, name)
     if mask.all():
         raise GnnmatError(f"'{name}': every pixel is masked or NaN.")
@@ -113,7 +113,12 @@ def flat(array: NDArray[Any], layout: SliceLayout, what: str, name: str) -> NDAr
     )
 
 
-def _flags(mask: NDArray[Any], name: str) -> NDArray[np.bool_]:
+def flags(mask: NDArray[Any], name: str) -> NDArray[np.bool_]:
+    """A mask as true and false.
+
+    Raises:
+        GnnmatError: it holds other values than 0 and 1.
+    """
     if mask.dtype != np.bool_ and not np.isin(mask, (0, 1)).all():
         raise GnnmatError(f"'{name}': the mask holds other values than 0 and 1.")
     return np.array(mask, dtype=np.bool_)
@@ -164,8 +169,8 @@ def check_mask(
         GnnmatError: with the mirror image that fits, if one does.
     """
 
-    def stray(flags: NDArray[np.bool_]) -> float:
-        return float((image[flags] != 0).mean()) if flags.any() else 0.0
+    def stray(hidden: NDArray[np.bool_]) -> float:
+        return float((image[hidden] != 0).mean()) if hidden.any() else 0.0
 
     under = stray(mask)
     if under <= STRAY:
@@ -194,6 +199,25 @@ def _variants(mask: NDArray[np.bool_], layout: SliceLayout) -> dict[str, NDArray
 def _hint(how: str) -> str:
     also = "" if how == "inverted" else ", or the axes of the image are not as it says"
     return f"The mask fits when {how}{also}."
+
+
+def with_mask(spectrum: Spectrum, mask: NDArray[np.bool_]) -> Spectrum:
+    """The spectrum with this mask, if it has none.
+
+    Args:
+        spectrum: with axes.
+        mask: (R, C) on its axes.
+
+    Raises:
+        GnnmatError: there are counts under the mask, with the mirror image that fits.
+    """
+    if spectrum.mask.any() or spectrum.layout is None:
+        return spectrum
+    check_mask(spectrum.image, mask, spectrum.layout, spectrum.name)
+    image = np.where(mask, np.float32(0), spectrum.image)
+    if not image.any():
+        raise GnnmatError(f"'{spectrum.name}': nothing was counted outside the mask.")
+    return replace(spectrum, image=image, mask=mask.copy())
 
 
 def with_known_mask(spectrum: Spectrum, masks: Sequence[NDArray[np.bool_]]) -> Spectrum:

@@ -12,8 +12,9 @@ from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.arrays import load_arrays
 from gnnmat.sources.paths import existing_file
-from gnnmat.sources.spectrum_axes import AXES, check_unit, layout_of_arrays
-from gnnmat.sources.spectrum_checks import Parts
+from gnnmat.sources.spectrum import Spectrum
+from gnnmat.sources.spectrum_axes import AXES, arranged, check_unit, layout_of_arrays
+from gnnmat.sources.spectrum_checks import Parts, flags, flat
 
 HDF5 = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".nx5")
 LISTS = (".yaml", ".yml")
@@ -53,6 +54,33 @@ def read_parts(path: str | Path, layout: SliceLayout | None = None) -> Parts:
         raise GnnmatError(f"'{file}' has no array called 'image'.", why=f"It holds: {held}.")
     axes = layout_of_arrays(_centres(arrays), file.stem)
     return Parts(file.stem, arrays["image"], arrays.get("mask"), axes)
+
+
+def read_mask(path: str | Path, layout: SliceLayout) -> NDArray[np.bool_]:
+    """(R, C) mask of an instrument on these axes, True where there is no detector.
+
+    Args:
+        path: ``.npy``, or ``.npz`` with ``mask`` and, if it has other axes, with its own.
+        layout: the wanted axes; a mask without axes is taken to have these.
+
+    Raises:
+        GnnmatError: no such file, no mask, another shape or other axes, or nothing left to see.
+    """
+    file = existing_file(path, "The mask")
+    suffix = file.suffix.lower()
+    if suffix not in (".npy", ".npz"):
+        raise GnnmatError(f"The mask '{file}' is neither an .npy nor an .npz file.")
+    arrays = load_arrays(file) if suffix == ".npz" else {"mask": _load_array(file)}
+    if "mask" not in arrays:
+        held = ", ".join(arrays) or "nothing"
+        raise GnnmatError(f"'{file}' has no array called 'mask'.", why=f"It holds: {held}.")
+    own = layout_of_arrays({name: arrays[name] for name in AXES if name in arrays}, file.stem)
+    axes = own or layout
+    mask = flags(flat(arrays["mask"], axes, "mask", file.stem), file.stem)
+    if mask.all():
+        raise GnnmatError(f"'{file.stem}': the mask covers every pixel.")
+    nothing = np.zeros(mask.shape, dtype=np.float32)
+    return arranged(Spectrum(nothing, mask, axes, file.stem), layout).mask
 
 
 def _load_array(file: Path) -> NDArray[Any]:

@@ -47,11 +47,13 @@ class MappedArray:
     def _map(self) -> NDArray[Any]:
         try:
             mapped: NDArray[Any] = np.load(self._path, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, EOFError, OSError) as error:
             raise GnnmatError(
                 f"'{self._path}' is not an array of numbers: {error}.",
                 fix="Save a plain array; Python objects are not read because they may run code.",
             ) from error
+        if mapped.dtype.kind not in "fiu":
+            raise GnnmatError(f"'{self._path}' holds no numbers but {mapped.dtype}.")
         return mapped
 
     def __getitem__(self, place: Any) -> NDArray[Any]:
@@ -136,7 +138,11 @@ def open_volume(
         GnnmatError: no such file or dataset, or axes that are not h, k, l and energy.
     """
     file = existing_file(path, "The volume")
-    if file.suffix == ".npy":
+    if axes and sorted(axes) != sorted(DIMENSIONS):
+        raise GnnmatError(
+            f"'{file}': axes are {', '.join(axes)}, expected {', '.join(DIMENSIONS)}, each once."
+        )
+    if file.suffix.lower() == ".npy":
         if grid is None:
             raise GnnmatError(
                 f"'{file}': axes missing.", fix="Give grid: first, last and number by axis."
@@ -162,6 +168,12 @@ def open_volume(
 
 
 def _grid_edges(grid: Grid) -> dict[str, NDArray[np.float64]]:
+    for axis, (low, high, cells) in grid.items():
+        if cells < 1 or not np.isfinite([low, high]).all() or low == high:
+            raise GnnmatError(
+                f"The grid has {cells} cells from {low:g} to {high:g} along {axis}.",
+                why="Expected the first edge, the last edge and the number of cells.",
+            )
     return {axis: np.linspace(low, high, cells + 1) for axis, (low, high, cells) in grid.items()}
 
 

@@ -142,14 +142,19 @@ def _cuts(first: int, last: int, length: int, chunk: int) -> list[slice]:
 
 def _read(volume: Volume, box: Box) -> tuple[Floats, Floats]:
     """Weighted signal and weight of every cell of a block; both zero in empty cells."""
-    signal = np.asarray(volume.signal[box], dtype=np.float64)
-    if volume.weights is None:
+    try:
+        signal = np.asarray(volume.signal[box], dtype=np.float64)
+        weights = None if volume.weights is None else np.asarray(volume.weights[box], np.float64)
+        hidden = None if volume.mask is None else np.asarray(volume.mask[box]) != 0
+    except OSError as error:  # a damaged part shows only when it is read
+        raise GnnmatError(f"'{volume.name}' is damaged: {error}.") from error
+    if weights is None:
         counted = np.isfinite(signal).astype(np.float64)
     else:
-        counted = np.nan_to_num(np.asarray(volume.weights[box], dtype=np.float64))
+        counted = np.nan_to_num(weights)
         counted[~np.isfinite(signal) | (counted < 0)] = 0.0
-    if volume.mask is not None:
-        counted[np.asarray(volume.mask[box]) != 0] = 0.0
+    if hidden is not None:
+        counted[hidden] = 0.0
     weighted = signal if volume.summed else signal * counted
     return np.where(counted > 0, weighted, 0.0), counted
 

@@ -45,6 +45,7 @@ class Hall(LightningModule):
         self.options = optimizer
         self.seed = seed
         self.augment = Unchanged() if augment is None else augment
+        self.learned: Features | None = None  # of the step that was just made
         self.train_loss = Mean()
         self.val_loss = Mean()
         self.val_metrics = task.metrics()
@@ -99,8 +100,9 @@ class Hall(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Let the task learn what is not learned by gradients."""
-        self.task.after_step(self.learned, batch)
-        del self.learned
+        if self.learned is not None:
+            self.task.after_step(self.learned, batch)
+        self.learned = None
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Fill the scores."""

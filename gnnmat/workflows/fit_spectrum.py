@@ -165,15 +165,19 @@ def _begin(
 ) -> list[_Begin]:
     """The hypotheses with their simulators and what is known of where to start."""
     for name in starts:
-        if name not in names:
+        if name not in simulation.names:
             raise GnnmatError(
-                f"A start is given for '{name}', which is not fitted.",
-                fix=did_you_mean(name, names),
+                f"A start is given for '{name}', which is no hypothesis of the simulation.",
+                fix=did_you_mean(name, simulation.names),
             )
     spaces = {
         name: CouplingSpace(simulation.couplings(name), simulation.ranges(name)) for name in names
     }
-    given = {name: given_start(name, values, spaces[name]) for name, values in starts.items()}
+    given = {
+        name: given_start(name, values, spaces[name])
+        for name, values in starts.items()
+        if name in spaces
+    }
     estimated, errors = network_starts(run, spectrum, simulation) if run is not None else ({}, {})
     out = []
     for name, space in spaces.items():

@@ -41,7 +41,8 @@ def find_model(name: str | Path) -> Path:
     raise GnnmatError(
         f"{name} is not a finished run: there is no such folder, and no shipped model of that "
         "name.",
-        fix="" if os.sep in str(name) else did_you_mean(str(name), shipped),
+        fix=(os.sep not in str(name) and did_you_mean(str(name), shipped))
+        or "Give the folder that gnnmat train wrote.",
     )
 
 

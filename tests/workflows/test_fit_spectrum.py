@@ -145,7 +145,7 @@ def test_unstable_start_is_refused(spectrum: Spectrum) -> None:
 @pytest.mark.parametrize(
     ("starts", "words"),
     [
-        ({"frustratd": [1.0, 0.1]}, "'frustratd', which is not fitted"),
+        ({"frustratd": [1.0, 0.1]}, "'frustratd', which is no hypothesis"),
         ({"frustrated": {"J1": 2.0}}, "start of hypothesis 'frustrated' lacks J2"),
         ({"frustrated": {"J3": 2.0}}, "no coupling 'J3'"),
         ({"frustrated": [1.0, 9.0]}, "J2 = 9 meV lies outside its range"),

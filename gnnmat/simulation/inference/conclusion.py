@@ -33,7 +33,7 @@ def conclude(
     misfits = [_misfit(observed, noise, one) for one in refined]
     inflation = max(1.0, min(one.per_dof for one in misfits))
     evidences, chances, left, images = [], [], [], []
-    patch = patches(observed)
+    patch = patches(observed, folded=False)
     for contender, one, found in zip(contenders, refined, misfits, strict=True):
         tell(f"{contender.name}: drawing spectra from the fit")
         rng = np.random.default_rng(effort.seed)
@@ -47,7 +47,7 @@ def conclude(
                 inflation=inflation,
             )
         )
-        left.append(np.bincount(patch, left_out(observed, noise, one)))
+        left.append(np.bincount(patch, left_out(observed, noise, one)).astype(np.float64))
         images.append(render(contender.simulator, one.point.values))
         chances.append(_chance(observed, contender, one, found, noise, effort, imperfect))
     fits = [

@@ -13,18 +13,22 @@ PATCH = 5  # pixels on a side; residuals farther apart are taken as independent
 UNIFORM = 12.0  # 1 / variance of a coupling that is only known to lie in its range, in ranges
 
 
-def patches(observed: Observation) -> NDArray[np.int64]:
-    """(n,) number of the patch of each pixel; patches at (+-h, +-k) are one.
+def patches(observed: Observation, *, folded: bool = True) -> NDArray[np.int64]:
+    """(n,) number of the patch of each pixel.
 
-    Spectra have these mirrors nearly always, and then so have their misfits.
+    Args:
+        observed: the spectrum.
+        folded: count patches at (+-h, +-k) as one. Spectra have these mirrors nearly always, and
+            then so have their misfits.
     """
     rows, columns = observed.layout.tile_shape
     shape = observed.blocks, observed.layout.slices
     row, column = np.arange(rows), np.arange(columns)
-    fold_row = np.minimum(row, rows - 1 - row) // PATCH
-    fold_column = np.minimum(column, columns - 1 - column) // PATCH
-    wide = int(fold_column.max()) + 1
-    patch = fold_row[:, None] * wide + fold_column
+    if folded:
+        row, column = np.minimum(row, rows - 1 - row), np.minimum(column, columns - 1 - column)
+    row, column = row // PATCH, column // PATCH
+    wide = int(column.max()) + 1
+    patch = row[:, None] * wide + column
     each = int(patch.max()) + 1
     tile = np.arange(observed.tiles).reshape(shape)
     place = tile[:, :, None, None] * each + patch

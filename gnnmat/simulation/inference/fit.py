@@ -87,6 +87,6 @@ class Fit:
         if self.fits:
             return f"fits: chi^2 {self.chi2_per_dof:.2f} per pixel, as chance would have it"
         return (
-            f"is not to be trusted: chi^2 {self.chi2_per_dof:.2f} per pixel and residuals with a pattern, "
-            f"which chance does with p = {self.p_value:.1g}"
+            f"is not to be trusted: chi^2 {self.chi2_per_dof:.2f} per pixel, or the pattern of its "
+            f"residuals, comes by chance with p = {self.p_value:.1g} only"
         )
