@@ -34,7 +34,7 @@ def trust_command(
 
       gnnmat trust runs/pcsmo
 
-      gnnmat trust runs/pcsmo --false-refusal 0.01 --score kernel --score distance
+      gnnmat trust runs/pcsmo --false-refusal 0.01 --score duq --score distance
     """
     from rich.table import Table
 

@@ -54,7 +54,7 @@ def test_generator_decides_the_counts() -> None:
     assert not torch.equal(counts(rate, generator(3)), counts(rate, generator(4)))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="GPU absent")
 def test_gpu_counts_are_reproducible_and_poisson() -> None:
     rate = torch.full((400, 400), 6.0, device="cuda")
     first, second = counts(rate, generator(3)), counts(rate, generator(3))
