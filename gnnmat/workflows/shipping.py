@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
@@ -21,13 +25,20 @@ LARGEST = 5_000_000  # bytes
 GOLDEN, GOLDEN_SEED = "golden.json", 2021
 
 
-def ship(run: Path, folder: Path, card: ModelCard, *, largest: int = LARGEST) -> Path:
+def ship(
+    run: Path, folder: Path, card: ModelCard, *, data: str = "", largest: int = LARGEST
+) -> Path:
     """``folder``, now holding what prediction needs of a finished run or ensemble, and its card.
+
+    Weights are kept in half precision, as which they are half as large; networks compute in
+    single precision all the same.
 
     Args:
         run: folder of the run.
         folder: new; its name is the name of the model.
         card: for people.
+        data: what the shipped configuration calls its training data; the path that the run was
+            given is of no use elsewhere.
         largest: bytes that all files together may have.
 
     Raises:
@@ -43,20 +54,39 @@ def ship(run: Path, folder: Path, card: ModelCard, *, largest: int = LARGEST) ->
             files += [f"{MEMBERS}/{member.name}/{name}" for name in NEEDED]
     else:
         files += NEEDED
-    size = sum((run / name).stat().st_size for name in files)
+    contents = {name: _content(run / name, data) for name in files}
+    size = sum(map(len, contents.values()))
     if size > largest:
         raise GnnmatError(
             f"{run} takes {size / 1e6:.1f} MB, more than {largest / 1e6:.1f} MB.",
             fix="Use a smaller model, or fewer members.",
         )
-    for name in files:
-        write_atomically(folder / name, (run / name).read_bytes())
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
     write_card(folder, card)
     if has_trust(run):
         scores = golden_scores(load_judge(folder), GOLDEN_SEED)
         golden = {"seed": GOLDEN_SEED, "scores": scores}
         write_atomically(folder / GOLDEN, json.dumps(golden, indent=1))
     return folder
+
+
+def _content(path: Path, data: str) -> bytes:
+    if path.name == WEIGHTS:
+        tensors = load_tensors(path.read_bytes())
+        halved = {
+            name: tensor.half() if tensor.is_floating_point() else tensor
+            for name, tensor in tensors.items()
+        }
+        content: bytes = save_tensors(halved)
+        return content
+    if path.name == CONFIG:
+        plain: dict[str, Any] = yaml.safe_load(path.read_text())
+        source = plain["data"]["source"]
+        if data and "path" in source:
+            source["path"] = data
+        return yaml.safe_dump(plain, sort_keys=False).encode()
+    return path.read_bytes()
 
 
 def golden_scores(judge: Judge, seed: int) -> dict[str, float]:

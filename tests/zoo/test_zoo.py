@@ -79,7 +79,7 @@ def test_nearest_name_is_offered(stocked: Path) -> None:
     assert caught.value.fix == "Did you mean 'left-or-right'?"
     with pytest.raises(GnnmatError, match="runs/left is not a finished run") as caught:
         find_model("runs/left")
-    assert not caught.value.fix
+    assert caught.value.fix == "Give the folder that gnnmat train wrote."
 
 
 def test_folder_comes_before_a_shipped_name(
