@@ -87,7 +87,12 @@ class Judge(Committee):
         )
 
     def _calibrated(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table with the probabilities of the calibrated target at its temperature."""
+        """The table with errors as large, and chances as high, as validation rows showed."""
+        factors: dict[str, float] = self.trust.facts.get("error_factors", {})
+        if factors and "error" in table:
+            table = table.assign(
+                error=table["error"] * table["target"].map(factors).fillna(1.0).to_numpy(float)
+            )
         calibrated = self.trust.facts.get("calibration", {}).get("target")
         target = next((one for one in self.trained.task.targets if one.name == calibrated), None)
         if target is None:

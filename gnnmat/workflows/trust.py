@@ -28,6 +28,7 @@ from gnnmat.train.trust import Trust, largest_surprise, load_trust, save_trust
 from gnnmat.train.trust_scores import Density, Usual, fit_density, limit
 from gnnmat.train.uncertainty import (
     calibration_error,
+    error_factor,
     fit_temperature,
     reliability,
     with_temperature,
@@ -106,6 +107,7 @@ def fit_trust(
         "samples": samples,
         "rows": {"train": len(train), "val": len(val), "draws": draws},
         "calibration": calibration,
+        "error_factors": _error_factors(committee, prepared, seen, draws),
     }
     trust = Trust(
         usual,
@@ -211,6 +213,28 @@ def _calibrate(
         table = reliability(with_temperature(chances[known], scaled), true[known])
         out[name] = {"ece": calibration_error(table), "bins": [asdict(one) for one in table]}
     return temperature, out
+
+
+def _error_factors(
+    committee: Committee, prepared: Prepared, seen: Observed, draws: int
+) -> dict[str, float]:
+    """By target what errors are multiplied by, so that they are as large as the validation says.
+
+    Empty for tasks that give no errors.
+    """
+    task, labels = committee.trained.task, prepared.dataset.labels
+    if labels.sample is None:
+        return {}
+    rows = np.tile(prepared.rows("val"), max(draws, 1))
+    found = {}
+    for name, columns in task.table(task.combine(seen.decoded)).items():
+        if "error" not in columns:
+            continue
+        truth = labels.sample[rows, labels.spec.at("sample").index(labels.spec[name])].numpy()
+        factor = error_factor(truth - np.array(columns["prediction"]), columns["error"])
+        if factor is not None:
+            found[name] = factor
+    return found
 
 
 def committee_probabilities(

@@ -1,7 +1,7 @@
 """`pcsmo-exchange` on simulated spectra it has not seen, with noise and masks as measured.
 
     gnnmat simulate configs/pcsmo.yaml -n 4600 -o pcsmo-all
-    python tests/benchmarks/exchange.py --run runs/pcsmo_exchange --set pcsmo-all --first 5200
+    python tests/benchmarks/exchange.py --run pcsmo-exchange --set pcsmo-all
 
 The first 5,200 images of the set are those the run was trained and validated on (a larger set
 begins like a smaller one); all others are the test. Noise, background, scale and mask of every
@@ -27,6 +27,7 @@ from gnnmat.tasks.joint import JointTask
 from gnnmat.train.committee import Committee
 from gnnmat.train.judge import load_judge
 from gnnmat.train.uncertainty import calibration_error, reliability, with_temperature
+from gnnmat.zoo import find_model
 
 Floats = NDArray[np.float64]
 NEAR = 0.1  # of a range: two couplings, or one and zero, that differ by less may coincide
@@ -63,7 +64,11 @@ def classes(
 
 
 def couplings(
-    decoded: torch.Tensor, table: pd.DataFrame, task: JointTask, ranges: dict[str, float]
+    decoded: torch.Tensor,
+    table: pd.DataFrame,
+    task: JointTask,
+    ranges: dict[str, float],
+    factors: dict[str, float],
 ) -> dict[str, tuple[float, float]]:
     """By hypothesis the median error in shares of the range, and coverage of two deviations."""
     numbers = [target.name for target in task.targets if not target.classes]
@@ -77,7 +82,8 @@ def couplings(
         truth = table.loc[mine, [numbers[i] for i in own]].to_numpy(float)
         off = np.abs(mean[mine][:, own] - truth)
         spans = np.array([ranges[numbers[i]] for i in own])
-        covered = off <= 2 * deviation[mine][:, own]
+        sizes = np.array([factors.get(numbers[i], 1.0) for i in own])
+        covered = off <= 2 * deviation[mine][:, own] * sizes
         found[name] = float(np.median(off / spans)), float(covered.mean())
     return found
 
@@ -110,7 +116,9 @@ def rows_of(judge: Any, table: pd.DataFrame, found: Any) -> list[dict[str, Any]]
         for name in simulation.names
         for i, coupling in enumerate(simulation.couplings(name))
     }
-    for name, (error, covered) in couplings(together[0], table, task, ranges).items():
+    for name, (error, covered) in couplings(
+        together[0], table, task, ranges, judge.trust.facts.get("error_factors", {})
+    ).items():
         rows += [
             row(
                 f"couplings of {name}, five together, median error / range", error, "",
@@ -133,7 +141,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=5200, help="first test image of the set")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    judge = load_judge(options.run)
+    judge = load_judge(find_model(options.run))
     assert isinstance(judge, Committee)
     records = SimulatedSource(path=str(options.set)).open()
     records = records.take(range(options.first, len(records)))

@@ -1,6 +1,6 @@
 """How well `pcsmo-exchange` refuses spectra that it was not trained for.
 
-    python tests/benchmarks/foreign.py --run runs/pcsmo_exchange --set pcsmo-all --first 5200
+    python tests/benchmarks/foreign.py --run pcsmo-exchange --set pcsmo-all
 
 Families were fixed beforehand (`configs/pcsmo_foreign.yaml`, `gnnmat/workflows/foreign_*.py`);
 none was used to choose a network or a threshold. All of them get noise and masks as the training
@@ -22,6 +22,7 @@ from gnnmat.simulation.hypotheses import load_simulation
 from gnnmat.sources.simulated import SimulatedSource
 from gnnmat.train.judge import load_judge
 from gnnmat.workflows.foreign import VERDICT, all_families, foreign_scores, separation
+from gnnmat.zoo import find_model
 
 OWN = 1000  # test images to compare with
 
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="images a family")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    judge = load_judge(options.run)
+    judge = load_judge(find_model(options.run))
     records = SimulatedSource(path=str(options.set)).open()
     chosen = np.arange(options.first, len(records))
     dataset = open_dataset(records.take(chosen.tolist()), judge.trained.config.input)

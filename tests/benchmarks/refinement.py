@@ -39,26 +39,34 @@ COVERED = 2.0  # standard errors
 
 def measured(simulation: Simulation, name: str, number: int, data: Path) -> tuple[Spectrum, Any]:
     """A spectrum of a hypothesis with drawn couplings, and those couplings, folded."""
-    import torch
-
-    layout = simulation.layout.build()
     rng = np.random.default_rng([20_000, simulation.names.index(name), number])
     finer = {"grid": 160, "samples": 48, "seed": 1000 + number}
     rendering = simulation.rendering.model_copy(update=finer)
     exact = simulation.model_copy(update={"rendering": rendering}).simulator(name)
     space = CouplingSpace(simulation.couplings(name), simulation.ranges(name))
     values = simulation.canonical(name, stable_draws(exact, space, 1, rng)[0][0])
+    spectrum = as_measured(render(exact, values), simulation, rng, data, f"{name}-{number}")
+    return spectrum, values
+
+
+def as_measured(
+    image: Any, simulation: Simulation, rng: np.random.Generator, data: Path, name: str
+) -> Spectrum:
+    """A calculated image (R, C) with the noise, the background and the mask of the measurement."""
+    import torch
+
+    layout = simulation.layout.build()
     mask = read_mask(data / "detector_mask.npz", layout.image_shape)
     table = read_noise(data / "measured_noise.csv", layout)
     incident, slices = table.shape
     rows, columns = layout.tile_shape
-    image = torch.from_numpy(render(exact, values).reshape(incident, rows, slices, columns))
-    clean = signal(image, layout, rng, block_scale=0.2, misset=0.0, mosaic=0.0)
+    tiles = torch.from_numpy(np.ascontiguousarray(image).reshape(incident, rows, slices, columns))
+    clean = signal(tiles, layout, rng, block_scale=0.2, misset=0.0, mosaic=0.0)
     bright = robust_scale(clean.reshape(layout.image_shape), torch.from_numpy(mask), 99)
     sigma = bright * table * np.float32(log_even(rng, (0.5, 2.0)))
-    tiles = counted(clean.float(), sigma, rng, background=(0.5, 20.0), residual=0.3)
-    seen = tiles.clamp(min=0).reshape(layout.image_shape).numpy()
-    return Spectrum(np.where(mask, 0, seen), mask, layout, f"{name}-{number}"), values
+    noisy = counted(clean.float(), sigma, rng, background=(0.5, 20.0), residual=0.3)
+    seen = noisy.clamp(min=0).reshape(layout.image_shape).numpy()
+    return Spectrum(np.where(mask, 0, seen), mask, layout, name)
 
 
 def one_fit(

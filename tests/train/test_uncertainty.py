@@ -12,6 +12,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from gnnmat.train.uncertainty import (
     calibration_error,
     entropy,
+    error_factor,
     fit_temperature,
     mutual_information,
     reliability,
@@ -70,3 +71,16 @@ def test_calibration_error_equals_that_of_torchmetrics() -> None:
         torch.from_numpy(p), torch.from_numpy(labels), num_classes=3, n_bins=15, norm="l1"
     )
     assert calibration_error(reliability(p, labels)) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_error_factor_undoes_errors_that_are_too_small() -> None:
+    rng = np.random.default_rng(0)
+    errors = rng.uniform(0.5, 2.0, 4000)
+    differences = 3.0 * errors * rng.standard_normal(4000)
+    differences[:100] = np.nan
+    assert error_factor(differences, errors) == pytest.approx(3.0, rel=0.05)
+    assert error_factor(differences, 3 * errors) == pytest.approx(1.0, rel=0.05)
+
+
+def test_error_factor_needs_truths() -> None:
+    assert error_factor([1.0, np.nan], [1.0, 1.0]) is None

@@ -8,18 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.arrays import ArraysSource
 from gnnmat.train.committee import load_committee
+from gnnmat.train.config import parse_config
 from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.trust import Trust, Verdicts, load_trust
 from gnnmat.train.trust_scores import Usual
+from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.training import train
 from gnnmat.workflows.trust import fit_trust, judge
 
 from ..train.tiny import graph_cache, records, trained  # noqa: F401
-from .pictures import SIZE, bare_records, picture_config, picture_records, pictures, small_ensemble
+from .pictures import (
+    BASE,
+    SIZE,
+    bare_records,
+    picture_config,
+    picture_records,
+    pictures,
+    small_ensemble,
+)
 
 NAMES = {"confidence", "mutual_information", "distance", "neighbours", "statistics"}
 
@@ -156,3 +168,24 @@ def test_score_that_is_no_number_is_not_trusted() -> None:
 
 def load_fixed() -> Trust:
     return Trust({"a": Usual.of(np.arange(30.0))}, ("a",), Usual.of(np.arange(30.0)), 1.0, 0.05)
+
+
+def test_errors_of_a_judge_are_as_large_as_the_validation_says(tmp_path: Path) -> None:
+    images, _ = pictures(240, seed=9)
+    # The brightest column with noise, which no network can know: its deviation is the error.
+    noise = np.random.default_rng(1).normal(0, 2.0, len(images))
+    path = tmp_path / "bright.npz"
+    np.savez(path, image=images, bright=images.mean((1, 2)).max(-1) + noise)
+    bright = ArraysSource(path=str(path)).open()
+    plain = {**BASE, "data": {"workers": 0, "targets": ["bright"]}, "task": {"kind": "gaussian"}}
+    run = train_ensemble(parse_config(plain), tmp_path / "run", members=2, records=bright).folder
+    before = load_committee(run).predict(bare_records(images))
+    trust = fit_trust(run, records=bright)
+    after = load_judge(run).predict(bare_records(images))
+    factor = trust.facts["error_factors"]["bright"]
+    assert np.allclose(after["error"], factor * before["error"])
+    assert np.allclose(after["prediction"], before["prediction"])
+    table = pd.read_csv(run / "predictions.csv")
+    rows = table[table["split"] == "val"]
+    pulls = (rows["truth"].astype(float) - rows["prediction"]) / rows["error"]
+    assert factor == pytest.approx(np.sqrt((pulls**2).mean()), rel=1e-3)
