@@ -15,6 +15,7 @@ from gnnmat.simulation.inference.misfit import Imperfect, Misfit, chance, misfit
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.refine import Refined
+from gnnmat.simulation.inference.response import over_slices
 from gnnmat.simulation.inference.space import Floats, render, stable_draws
 
 Tell = Callable[[str], None]
@@ -104,7 +105,8 @@ def _fit(
     relative, widened = covariance(observed, refined)
     matrix = relative * space.width[:, None] * space.width
     tiles = observed.blocks, observed.layout.slices
-    scale = point.response.scale[:, None, None, None]
+    tilted = np.exp(point.response.tilt * over_slices(observed.layout.slices))
+    scale = (point.response.scale[:, None] * tilted)[:, :, None, None]
     offset = point.response.offset.reshape(tiles)
     whole = observed.layout.to_tiles(image) * scale + offset[:, :, None, None]
     known = directions(refined.normal.reduced(), space)
@@ -125,6 +127,7 @@ def _fit(
         structure=found.structure,
         by_slice=found.by_slice,
         scale=point.response.scale,
+        tilt=point.response.tilt,
         offset=offset,
         at_bound=tuple(bool(flag) for flag in refined.at_bound),
         widened=widened,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.refine import Refined
+from gnnmat.simulation.inference.response import over_slices
 from gnnmat.simulation.inference.space import Floats
 
 PATCH = 5  # pixels on a side; residuals farther apart are taken as independent
@@ -47,9 +48,14 @@ def covariance(observed: Observation, refined: Refined) -> tuple[Floats, Floats]
     normal, point = refined.normal, refined.point
     p = normal.couplings
     inner = np.linalg.solve(normal.matrix[p:, p:], normal.matrix[p:, :p])
-    scale, offset = inner[: observed.blocks], inner[observed.blocks :]
-    own = refined.jacobian * point.response.scale[observed.block]
-    own -= scale.T[:, observed.block] * point.model + offset.T[:, observed.tile]
+    blocks = observed.blocks
+    scale, tilt, offset = inner[:blocks], inner[blocks], inner[blocks + 1 :]
+    factor = point.response.factor(observed)
+    own = refined.jacobian * factor
+    shape = factor / point.response.scale[observed.block] * point.model
+    over = over_slices(observed.layout.slices)[observed.slice]
+    own -= scale.T[:, observed.block] * shape + offset.T[:, observed.tile]
+    own -= tilt[:, None] * (factor * point.model * over)
     patch = patches(observed)
     slopes = np.stack([np.bincount(patch, row * point.likelihood.score) for row in own])
     plain = np.linalg.inv(normal.reduced() + UNIFORM * np.eye(p))

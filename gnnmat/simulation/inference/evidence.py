@@ -12,7 +12,7 @@ from gnnmat.simulation.inference.errors import UNIFORM
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.refine import Refined
-from gnnmat.simulation.inference.response import Normal, Response, normal_equations
+from gnnmat.simulation.inference.response import Normal, Response, normal_equations, over_slices
 from gnnmat.simulation.inference.space import CouplingSpace, Floats
 
 
@@ -56,8 +56,9 @@ def left_out(observed: Observation, noise: CountingNoise, refined: Refined) -> F
     left in a tile is known from that tile alone, for every hypothesis alike.
     """
     point, normal = refined.point, refined.normal
-    response, known = point.response, normal.couplings + observed.blocks
-    p = normal.couplings
+    response, p = point.response, normal.couplings
+    known = p + observed.blocks + 1  # couplings, scales and the tilt
+    over, factor = over_slices(observed.layout.slices), response.factor(observed)
     fixed = _equations(observed, noise, refined, np.zeros(len(point.model)))
     scores = np.zeros(len(point.model))
     for tile in np.unique(observed.tile):
@@ -71,7 +72,8 @@ def left_out(observed: Observation, noise: CountingNoise, refined: Refined) -> F
         block = p + tile // observed.layout.slices
         before = response.scale[block - p]
         model = point.model[own] + change[:p] @ refined.jacobian[:, own]
-        model = max(before + change[block], 0.05 * before) * model
+        tilted = np.exp(change[known - 1] * over[tile % observed.layout.slices])
+        model = factor[own] * max(1 + change[block] / before, 0.05) * tilted * model
         scores[own] = _best_offset(observed, noise, response, model, own, tile)
     return scores
 

@@ -30,6 +30,7 @@ class Fit:
         structure: mean product of neighbouring residuals; zero for noise alone.
         by_slice: (E, slices) chi^2 a pixel.
         scale: (E,) measured unit per calculated unit.
+        tilt: ln(measured / calculated) from the first slice to the last, beside the scales.
         offset: (E, slices) background left over, measured unit.
         at_bound: (p,) whether a coupling stopped at the end of its range.
         widened: (p,) factor on the errors because the fit is not perfect.
@@ -54,6 +55,7 @@ class Fit:
     structure: float = float("nan")
     by_slice: Floats = field(default_factory=lambda: np.empty((0, 0)))
     scale: Floats = field(default_factory=lambda: np.empty(0))
+    tilt: float = 0.0
     offset: Floats = field(default_factory=lambda: np.empty((0, 0)))
     at_bound: tuple[bool, ...] = ()
     widened: Floats = field(default_factory=lambda: np.empty(0))

@@ -14,13 +14,14 @@ from gnnmat.simulation.inference.misfit import Imperfect
 from gnnmat.simulation.inference.noise_estimate import estimate_noise
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
-from gnnmat.simulation.inference.refine import Refined, Refinement
+from gnnmat.simulation.inference.refine import CLOSE, Refined, Refinement
 from gnnmat.simulation.inference.search import find_starts
 from gnnmat.simulation.inference.space import Floats, is_stable
 
 Tell = Callable[[str], None]
 MOST_EXCHANGES = 12  # that are tried after a search, one image each
-FAR = 0.05  # of the log-likelihood: an exchange that loses more is no start
+FAR = 0.02  # of the log-likelihood: an exchange that loses more is no start
+ROUGH = 0.5  # standard errors: near enough while the noise is not known well
 
 
 def fit_all(
@@ -60,19 +61,25 @@ def fit_all(
         is_last = number == rounds - 1
         for place, contender in enumerate(exact if is_last else contenders):
             tell(f"{contender.name}: refining, round {number + 1}")
-            refined[place] = _again(observed, contender, current, refined[place], tell)
+            close = CLOSE if is_last else ROUGH
+            refined[place] = _again(observed, contender, current, refined[place], close, tell)
     return conclude(observed, exact, refined, current, effort, imperfect, tell)
 
 
 def _again(
-    observed: Observation, contender: Contender, noise: CountingNoise, before: Refined, tell: Tell
+    observed: Observation,
+    contender: Contender,
+    noise: CountingNoise,
+    before: Refined,
+    close: float,
+    tell: Tell,
 ) -> Refined:
     """A refinement from where one ended, with the couplings that are shown."""
     work = _work(observed, contender, noise, tell)
     values = before.point.values
     if contender.canonical is not None:
         values = contender.space.inside(contender.canonical(values))
-    found = work.run(work.point(values, before.point), steps=8)
+    found = work.run(work.point(values, before.point), steps=8, close=close)
     return replace(found, images=before.images + found.images)
 
 
@@ -109,7 +116,7 @@ def _first(
     for number, values in enumerate(starts):
         tell(f"{contender.name}: start {number + 1} of {len(starts)}")
         work = _work(observed, contender, noise, tell)
-        one = work.run(work.point(values), steps=10)
+        one = work.run(work.point(values), steps=10, close=ROUGH)
         images += one.images
         if found is None or one.point.log_posterior > found.point.log_posterior:
             found = one
@@ -140,4 +147,4 @@ def _exchanged(
     best = max(trials, key=lambda one: one.log_posterior)
     if best.log_posterior < point.log_posterior - FAR * abs(point.log_posterior):
         return replace(found, images=work.images)
-    return work.run(best, steps=10)
+    return work.run(best, steps=10, close=ROUGH)

@@ -104,7 +104,7 @@ def replicas(
         count: spectra to draw.
         seed: of the draws.
     """
-    parameters = len(response.scale) + len(response.offset)
+    parameters = len(response.scale) + len(response.offset) + 1  # and the tilt
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         drawn = imperfect(image, rng) if imperfect is not None else image

@@ -97,6 +97,11 @@ class Observation:
         """(n,) incident energy of each pixel."""
         return self.tile // self.layout.slices
 
+    @cached_property
+    def slice(self) -> NDArray[np.int64]:
+        """(n,) slice of each pixel within its incident energy."""
+        return self.tile % self.layout.slices
+
     def take(self, image: Floats) -> Floats:
         """(..., n) the pixels that count, of images (..., R, C)."""
         taken: Floats = image.reshape(*image.shape[:-2], -1)[..., self.pixels]

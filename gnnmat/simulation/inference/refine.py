@@ -30,7 +30,7 @@ from gnnmat.simulation.inference.space import (
 )
 
 STEP, FINEST = 0.005, 0.0004  # of finite differences, as shares of the ranges
-CLOSE = 0.05  # a step of so many standard errors, or that promises as little, is the last
+CLOSE = 0.1  # a step of so many standard errors, or that promises as little, is the last
 Tell = Callable[[str], None]
 
 
@@ -151,12 +151,13 @@ class Refinement:
         normal.matrix[fixed, fixed] += 1.0  # no information: the prior is the range
         return normal
 
-    def run(self, start: Point, *, steps: int = 15) -> Refined:
+    def run(self, start: Point, *, steps: int = 15, close: float = CLOSE) -> Refined:
         """The best couplings near a start.
 
         Args:
             start: from `point`; its order should be stable.
             steps: at most so many.
+            close: a step of so many standard errors, or that promises as little, is the last.
         """
         point, damping, converged = start, 1e-4, False
         jacobian, size = self.derivatives(point, STEP), STEP
@@ -165,7 +166,7 @@ class Refinement:
             full = self._step(point, normal, 0.0)
             errors = self._errors(normal)
             promised = full @ (normal.reduced_gradient() - 0.5 * normal.reduced() @ full)
-            converged = bool(np.abs(full / errors).max() < CLOSE or promised < CLOSE)
+            converged = bool(np.abs(full / errors).max() < close or promised < close)
             trial = None if converged else self._better(point, normal, damping)
             if trial is None:
                 if converged or size <= FINEST:

@@ -11,11 +11,13 @@ from .ring import LAYOUT, TRUTH, Ring, counted, noise_of
 
 def test_scales_and_left_over_background_are_found() -> None:
     image, noise = render(Ring(), TRUTH), noise_of(LAYOUT, per_intensity=300.0)
-    scaled = LAYOUT.to_tiles(image) * np.array([1.0, 1.5])[:, None, None, None]
+    tilted = np.exp(0.3 * np.linspace(-0.5, 0.5, 4))[:, None, None]
+    scaled = LAYOUT.to_tiles(image) * np.array([1.0, 1.5])[:, None, None, None] * tilted
     offset = np.array([[0.0, 0.004, 0.0, -0.004], [0.004, 0.0, 0.0, 0.0]])
     observed = counted(LAYOUT.to_image(scaled + offset[:, :, None, None]), noise)
     response, _, _ = fit_response(observed, noise, observed.take(image))
     np.testing.assert_allclose(response.scale, [1.0, 1.5], rtol=0.03)
+    assert response.tilt == pytest.approx(0.3, abs=0.05)
     np.testing.assert_allclose(response.offset, offset.ravel(), atol=0.003)
 
 
@@ -26,11 +28,11 @@ def test_gradient_is_the_slope_of_the_posterior() -> None:
     model = observed.take(image)
     response, _, _ = fit_response(observed, noise, model)
     moved = type(response)(
-        response.scale * 1.02, response.offset + 0.003, response.common, 0.3, 1.0
+        response.scale * 1.02, response.offset + 0.003, response.common, 0.3, 1.0, 0.2
     )
 
-    def value(scale: np.ndarray, offset: np.ndarray) -> float:
-        at = type(response)(scale, offset, response.common, 0.3, 1.0)
+    def value(scale: np.ndarray, offset: np.ndarray, tilt: float = 0.2) -> float:
+        at = type(response)(scale, offset, response.common, 0.3, 1.0, tilt)
         log = noise.log_likelihood(observed.values, at.expected(observed, model), observed.tile)
         return float(log.sum()) + at.prior(noise)
 
@@ -42,9 +44,13 @@ def test_gradient_is_the_slope_of_the_posterior() -> None:
         shift = np.eye(2)[place] * step
         slope = value(moved.scale + shift, moved.offset) - value(moved.scale - shift, moved.offset)
         assert normal.gradient[place] == pytest.approx(slope / (2 * step), rel=1e-3)
+    slope = value(moved.scale, moved.offset, 0.2 + step) - value(
+        moved.scale, moved.offset, 0.2 - step
+    )
+    assert normal.gradient[2] == pytest.approx(slope / (2 * step), rel=1e-3)
     shift = np.eye(len(moved.offset))[3] * step
     slope = value(moved.scale, moved.offset + shift) - value(moved.scale, moved.offset - shift)
-    assert normal.gradient[2 + 3] == pytest.approx(slope / (2 * step), rel=1e-3)
+    assert normal.gradient[3 + 3] == pytest.approx(slope / (2 * step), rel=1e-3)
 
 
 def test_reduced_information_is_that_of_the_whole_inverse() -> None:
