@@ -18,6 +18,16 @@ TILE = 40.0  # drawn width and height of a tile
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 74.0, 20.0, 34.0  # room for labels
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
+STYLE = (
+    "figure { margin: 0; } figcaption { font-size: 14px; }"
+    ".images { display: grid; gap: 32px; margin-top: 16px;"
+    " grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); }"
+    ".images svg { width: 100%; height: auto; }"
+    ".images text { font: 9px var(--sans); fill: var(--text); }"
+    ".images image { image-rendering: pixelated; }"
+    ".images rect { fill: none; stroke: var(--faint); }"
+)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -50,13 +60,7 @@ class Overview:
 def overview_page(data: Overview) -> str:
     """The whole page as HTML text."""
     style = resources.files("gnnmat.pages").joinpath("report.css").read_text("utf-8")
-    style += (
-        "figure { margin: 0; } figcaption { font-size: 14px; }"
-        ".images { display: grid; gap: 32px; margin-top: 16px;"
-        " grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); }"
-        "svg { width: 100%; height: auto; } svg text { font: 9px var(--sans); fill: var(--text); }"
-        "svg image { image-rendering: pixelated; } rect { fill: none; stroke: var(--faint); }"
-    )
+    style += STYLE
     total = sum(kept for *_, kept in data.counts)
     size = " x ".join(map(str, data.layout.image_shape))
     shape = f"{plural(total, 'image')} of {size} pixels, intensity per meV"
@@ -69,7 +73,14 @@ def overview_page(data: Overview) -> str:
         tag(
             "section",
             tag("h2", name),
-            tag("div", *(_figure(one, data.layout) for one in several), class_="images"),
+            tag(
+                "div",
+                *(
+                    pictured(png(one.image), data.layout, tag("b", one.name), " ", one.caption)
+                    for one in several
+                ),
+                class_="images",
+            ),
         )
         for name, several in data.pictures.items()
     ]
@@ -91,12 +102,13 @@ def overview_page(data: Overview) -> str:
     )
 
 
-def _figure(picture: Picture, layout: SliceLayout) -> Markup:
+def pictured(content: bytes, layout: SliceLayout, *caption: object) -> Markup:
+    """A PNG file of an image with its axes, frames that name each tile, and a caption."""
     width = LEFT + RIGHT + TILE * layout.slices
     height = TOP + BOTTOM + TILE * len(layout.incident_energies)
     image = tag(
         "image",
-        href="data:image/png;base64," + base64.b64encode(png(picture.image)).decode(),
+        href="data:image/png;base64," + base64.b64encode(content).decode(),
         x=LEFT,
         y=TOP,
         width=width - LEFT - RIGHT,
@@ -105,7 +117,7 @@ def _figure(picture: Picture, layout: SliceLayout) -> Markup:
     )
     box = {"viewBox": f"0 0 {width:g} {height:g}"}
     svg = tag("svg", image, tile_frames(layout), tile_labels(layout), role="img", **box)
-    return tag("figure", svg, tag("figcaption", tag("b", picture.name), " ", picture.caption))
+    return tag("figure", svg, tag("figcaption", *caption))
 
 
 def tile_frames(layout: SliceLayout) -> Markup:

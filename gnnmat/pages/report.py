@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
-from plotly.offline import get_plotlyjs
 
 from gnnmat.errors import GnnmatError
 from gnnmat.pages.figures import Figure, drawn_rows
 from gnnmat.pages.headline import Headline, headline_card, headlines
 from gnnmat.pages.learning_figures import learning_curves
-from gnnmat.pages.markup import Markup, escape, join, script_json, tag
+from gnnmat.pages.markup import Markup, join, tag
 from gnnmat.pages.results import (
     TargetResults,
     error_by_crystal_system,
@@ -36,6 +31,7 @@ from gnnmat.pages.sections import (
     refused_section,
     section,
 )
+from gnnmat.pages.shell import shell
 from gnnmat.pages.target_panel import target_panel
 
 
@@ -124,7 +120,8 @@ def report_page(data: ReportData) -> str:
         refused_section(data.refused),
         config_section(data.config_yaml),
     ]
-    return _filled(data, _header(data, heads), join(sections), figures, results)
+    counts = _counts(results, data)
+    return shell(data.title, _header(data, heads), join(sections), figures, counts)
 
 
 def _metrics_words(data: ReportData) -> str:
@@ -191,42 +188,3 @@ def _counts(results: Sequence[TargetResults], data: ReportData) -> dict[str, Any
         "epochs": len(data.history),
         "refused": len(data.refused),
     }
-
-
-def _filled(
-    data: ReportData,
-    header: Markup,
-    sections: Markup,
-    figures: dict[str, Figure],
-    results: Sequence[TargetResults],
-) -> str:
-    package = resources.files("gnnmat.pages")
-    # Newlines as the HTML parser will see them, or the hashes below would not fit.
-    plotly = get_plotlyjs().replace("\r\n", "\n")
-    script = package.joinpath("report.js").read_text("utf-8")
-    template = Template(package.joinpath("report.html").read_text("utf-8"))
-    return template.substitute(
-        title=escape(data.title),
-        policy=_policy(plotly, script),
-        style=package.joinpath("report.css").read_text("utf-8"),
-        header=header,
-        sections=sections,
-        counts=script_json(_counts(results, data)),
-        figures=script_json(figures),
-        plotly=plotly,
-        script=script,
-    )
-
-
-def _policy(*scripts: str) -> str:
-    """Content security policy: only these scripts run, and no request leaves the page."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in scripts
-    )
-    # plotly.js 3, which plotly 6 ships, compiles its WebGL code at run time; all versions keep
-    # style rules and images in the page.
-    return (
-        f"default-src 'none'; script-src {hashes} 'unsafe-eval'; style-src 'unsafe-inline'; "
-        "img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
-    )

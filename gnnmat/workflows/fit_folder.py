@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from gnnmat.workflows.fit_result import SpectrumFit
 
 RESULT, COUPLINGS, COMPARISON = "fit.json", "couplings.csv", "comparison.csv"
+PAGE = "fit.html"
 SLICES, NEXT, IMAGES = "slices.csv", "next_measurement.csv", "images.npz"
-WRITTEN = (RESULT, COUPLINGS, COMPARISON, SLICES, NEXT, IMAGES)
+WRITTEN = (RESULT, COUPLINGS, COMPARISON, SLICES, NEXT, IMAGES, PAGE)
 # Kept as arrays in IMAGES, too large for JSON.
 LARGE = ("image", "residual")
 
@@ -109,8 +111,14 @@ def slice_table(result: SpectrumFit) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_fit(folder: Path, result: SpectrumFit) -> None:
-    """All files of a fit; ``fit.json`` comes last and says that the others are there."""
+def write_fit(folder: Path, result: SpectrumFit, image: NDArray[np.floating]) -> None:
+    """All files of a fit; ``fit.json`` comes last and says that the others are there.
+
+    Args:
+        folder: for the files.
+        result: the fit.
+        image: (R, C) the spectrum, to be shown beside it.
+    """
     tables = {
         COUPLINGS: coupling_table(result),
         COMPARISON: comparison_table(result),
@@ -127,6 +135,7 @@ def write_fit(folder: Path, result: SpectrumFit) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     write_atomically(folder / IMAGES, buffer.getvalue())
+    write_atomically(folder / PAGE, _page(result, image))
     plain = {
         "spectrum": result.name,
         "simulation": result.simulation,
@@ -140,6 +149,24 @@ def write_fit(folder: Path, result: SpectrumFit) -> None:
         "layout": result.layout.to_dict(),
     }
     write_atomically(folder / RESULT, json.dumps(plain, indent=1) + "\n")
+
+
+def _page(result: SpectrumFit, image: NDArray[np.floating]) -> str:
+    from gnnmat.pages.fitted import FittedData, fitted_page
+
+    advice = result.advice
+    return fitted_page(
+        FittedData(
+            title=result.name,
+            conclusion=result.conclusion,
+            trusted=result.best.fits,
+            layout=result.layout,
+            image=image,
+            fits=result.fits,
+            odds=result.odds,
+            advice=[(str(row["what"]), float(row["separation"])) for _, row in advice.iterrows()],
+        )
+    )
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def fit_spectrum(
         folder=output,
     )
     if output is not None:
-        write_fit(output, result)
+        write_fit(output, result, observed.image)
     return result
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from gnnmat.errors import GnnmatError
-from gnnmat.pages import report
+from gnnmat.pages import shell
 from gnnmat.pages.report import ReportData, report_page, write_report
 
 Maker = Callable[..., pd.DataFrame]
@@ -25,7 +25,7 @@ Maker = Callable[..., pd.DataFrame]
 @pytest.fixture(autouse=True)
 def small_plotly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few kilobytes: what plotly itself says is not read here."""
-    monkeypatch.setattr(report, "get_plotlyjs", lambda: "/* plotly.js */")
+    monkeypatch.setattr(shell, "get_plotlyjs", lambda: "/* plotly.js */")
 
 
 def embedded(page: str, name: str = "report-data") -> Any:
