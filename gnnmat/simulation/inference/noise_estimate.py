@@ -15,6 +15,7 @@ from scipy.ndimage import uniform_filter
 from gnnmat.simulation.inference.noise_model import CountingNoise
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.space import Floats
+from gnnmat.simulation.inference.whole_counts import read_off
 
 RING = 5  # pixels on a side of the neighbourhood, its middle left out
 LIKE = 0.4  # standard deviation of ln(background counts) between tiles
@@ -95,7 +96,7 @@ def estimate_noise(
         damping = np.where(better, damping / 5, damping * 10)
         if np.abs(step[:, better]).max(initial=0) < 0.01:
             break
-    return _noise(noise, x)
+    return read_off(observed, _noise(noise, x), local)
 
 
 def _local_expectation(
@@ -118,7 +119,8 @@ def _local_expectation(
 
 def _noise(like: CountingNoise, x: Floats) -> CountingNoise:
     background = np.exp(x[1])
-    return replace(like, per_intensity=np.sqrt(background) / np.exp(x[0]), background=background)
+    per_intensity = np.sqrt(background) / np.exp(x[0])
+    return replace(like, per_intensity=per_intensity, background=background, exact=False)
 
 
 def _objective(

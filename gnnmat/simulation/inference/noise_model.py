@@ -44,8 +44,8 @@ class CountingNoise:
         per_intensity: (T,) counts for a unit of intensity.
         background: (T,) expected counts without signal.
         cap: intensities above are cut off.
-        exact: counts are whole numbers and the background is exactly known; otherwise the
-            values are taken as continuous, as averages over detectors are.
+        exact: counts are whole numbers and the background is exactly known, (T,) or for all
+            tiles; otherwise values are taken as continuous, as averages over detectors are.
         law: 'poisson', or 'gaussian' with the same variance.
         false_peaks: share of pixels with a value that has nothing to do with the signal.
         highest: false peaks lie evenly between zero and this intensity.
@@ -54,7 +54,7 @@ class CountingNoise:
     per_intensity: Floats
     background: Floats
     cap: float = np.inf
-    exact: bool = False
+    exact: bool | NDArray[np.bool_] = False
     law: Literal["poisson", "gaussian"] = "poisson"
     false_peaks: float = 1e-4
     highest: float = 1.0
@@ -101,7 +101,9 @@ class CountingNoise:
     def _first(self, tile: Tiles) -> Floats:
         """(n,) the smallest number of counts that is not cut off."""
         background = self.background[tile]
-        first: Floats = np.floor(background) + 1 if self.exact else background + 0.5
+        exact = np.broadcast_to(self.exact, self.background.shape)[tile]
+        # A hair more: the background of whole counts may be a whole number itself.
+        first: Floats = np.where(exact, np.floor(background + 1e-6) + 1, background + 0.5)
         return first
 
     def _poisson(self, values: Floats, mean: Floats, tile: Tiles) -> tuple[Floats, Floats, Floats]:

@@ -1,0 +1,95 @@
+"""Tiles whose values are whole counts: their noise need not be estimated, it can be read off.
+
+A spectrum of counts less a constant background, in any unit, takes only values that are evenly
+spaced: the spacing is the intensity of one count, and the place of the lowest says what fraction
+of a count was subtracted. Averages over detectors, or normalised data, are not like that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnmat.simulation.inference.noise_model import CountingNoise
+from gnnmat.simulation.inference.observation import Observation
+from gnnmat.simulation.inference.space import Floats
+
+FEWEST_LEVELS = 3
+REPEATED = 2.0  # values to a level, on average, in counts; every level of other data is its own
+ON = 0.02  # spacings; a value that is nearer to a level is on it
+SHARE = 0.97  # of the values that must be on levels; the others are false peaks
+HIGHEST = 200  # whole background counts that are tried
+
+
+def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> CountingNoise:
+    """The noise with counts and background of all tiles that hold whole counts.
+
+    Args:
+        observed: the spectrum.
+        noise: as estimated.
+        expected: (n,) intensities, roughly.
+    """
+    spacing, fraction = spacings(observed)
+    whole = np.isfinite(spacing)
+    if not whole.any():
+        return noise
+    per_intensity = np.where(whole, 1 / np.where(whole, spacing, 1.0), noise.per_intensity)
+    best = np.full(observed.tiles, -np.inf)
+    background = noise.background.copy()
+    likely = np.where(whole, noise.sigma * per_intensity, 1.0) ** 2
+    for count in range(min(int(4 * likely[whole].max()) + 8, HIGHEST)):
+        trial = np.where(whole, np.maximum(count + fraction, 1e-3), noise.background)
+        tried = replace(noise, per_intensity=per_intensity, background=trial, exact=whole)
+        log = tried.log_likelihood(observed.values, expected, observed.tile)
+        value = np.bincount(observed.tile, log, observed.tiles)
+        better = whole & (value > best)
+        best, background = np.where(better, value, best), np.where(better, trial, background)
+    return replace(noise, per_intensity=per_intensity, background=background, exact=whole)
+
+
+def spacings(observed: Observation) -> tuple[Floats, Floats]:
+    """(T,) intensity of a count, and (T,) fraction of a count subtracted; NaN where none is seen.
+
+    Args:
+        observed: the spectrum.
+    """
+    spacing = np.full(observed.tiles, np.nan)
+    fraction = np.full(observed.tiles, np.nan)
+    top = observed.values.max()
+    for tile in range(observed.tiles):
+        own = observed.values[observed.tile == tile]
+        own = np.sort(own[(own > 0) & (own < top)])
+        found = _spacing(own)
+        if found is not None:
+            spacing[tile] = found
+            # The fraction that most values agree on; a false peak may be the lowest.
+            turns = np.exp(2j * np.pi * own / found)
+            fraction[tile] = (-np.angle(turns.mean()) / (2 * np.pi)) % 1.0
+    return spacing, fraction
+
+
+def _spacing(values: NDArray[np.float64]) -> float | None:
+    """Distance between neighbouring levels of sorted values; None if they are not on levels."""
+    if len(values) < FEWEST_LEVELS * REPEATED:
+        return None
+    gaps = np.diff(values)
+    apart = gaps > 1e-5 * values[-1]
+    levels = np.concatenate([values[:1], values[1:][apart]])
+    if len(levels) < FEWEST_LEVELS or len(values) < REPEATED * len(levels):
+        return None
+    guess = float(np.median(np.sort(np.diff(levels))[: max(len(levels) // 2, 1)]))
+    # The farther a level, the better it tells the spacing; false peaks drop out at the end.
+    for near in (0.1, 0.1, ON):
+        number = np.round((values - values[0]) / guess)
+        good = np.abs((values - values[0]) / guess - number) < near
+        if good.sum() < FEWEST_LEVELS or np.ptp(number[good]) < 1:
+            return None
+        guess = float(np.polyfit(number[good], values[good], 1)[0])
+        if guess <= 0:
+            return None
+    phase = values / guess
+    middle = np.angle(np.exp(2j * np.pi * phase).mean()) / (2 * np.pi)
+    off = np.abs((phase - middle + 0.5) % 1.0 - 0.5)
+    return guess if (off < ON).mean() >= SHARE else None
