@@ -24,6 +24,7 @@ from gnnmat.augment.measurement import (
 )
 from gnnmat.augment.robust_scale import Scaled, mask_of, robust_scale
 from gnnmat.augment.tables import named_file, read_mask, read_noise
+from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch
 from gnnmat.simulation.layout import SliceLayout
 
@@ -66,6 +67,7 @@ class Measured(Scaled):
         # Eight pixels a byte: the mask travels with the weights.
         size = -(-math.prod(layout.image_shape) // 8) if options.mask else 0
         self.mask_bits = nn.Buffer(torch.zeros(size, dtype=torch.uint8))
+        self._filled = False
 
     def prepare(self) -> None:
         """Read the noise table and the mask."""
@@ -76,7 +78,18 @@ class Measured(Scaled):
             mask = read_mask(named_file(self.options.mask, "mask"), self.layout.image_shape)
             self.mask_bits.copy_(torch.from_numpy(np.packbits(mask)))
 
+    def _refill(self) -> None:
+        """Read the files again if they did not travel with the weights, as in shipped models."""
+        if self._filled:
+            return
+        noise = bool(self.noise.any()) or not self.options.noise_table
+        if not noise or (self.options.mask and not bool(self.mask_bits.any())):
+            self.prepare()
+        self._filled = True
+
     def forward(self, batch: Batch, draw: Draw, seed: int = 0, epoch: int = 0) -> Batch:
+        if draw != "none":
+            self._refill()
         if draw == "none":
             return super().forward(batch, draw, seed, epoch)
         made = copy(batch)
@@ -106,7 +119,14 @@ class Measured(Scaled):
         return self.layout.to_tiles(bits.astype(np.bool_).reshape(self.layout.image_shape))
 
     def known_masks(self) -> list[NDArray[np.bool_]]:
-        """(R, C) each: the mask of the config, and its mirror image in k; none if it names none."""
+        """(R, C) each: the mask of the config, and its mirror image in k.
+
+        None if the config names none, or a shipped model one that is not on this machine.
+        """
+        try:
+            self._refill()
+        except GnnmatError:
+            return []
         named = self._named_mask()
         if named is None:
             return []

@@ -31,7 +31,8 @@ def ship(
     """``folder``, now holding what prediction needs of a finished run or ensemble, and its card.
 
     Weights are kept in half precision, as which they are half as large; networks compute in
-    single precision all the same.
+    single precision all the same. What the augmentation read from files, noise and masks, stays
+    behind: prediction does without, and other uses read the files again.
 
     Args:
         run: folder of the run.
@@ -72,13 +73,11 @@ def ship(
 
 
 def _content(path: Path, data: str) -> bytes:
-    if path.name == WEIGHTS:
+    if path.name in (WEIGHTS, STATE):
         tensors = load_tensors(path.read_bytes())
-        halved = {
-            name: tensor.half() if tensor.is_floating_point() else tensor
-            for name, tensor in tensors.items()
-        }
-        content: bytes = save_tensors(halved)
+        content: bytes = save_tensors(
+            {name: _shipped(name, tensor, path.name) for name, tensor in tensors.items()}
+        )
         return content
     if path.name == CONFIG:
         plain: dict[str, Any] = yaml.safe_load(path.read_text())
@@ -87,6 +86,12 @@ def _content(path: Path, data: str) -> bytes:
             source["path"] = data
         return yaml.safe_dump(plain, sort_keys=False).encode()
     return path.read_bytes()
+
+
+def _shipped(name: str, tensor: Any, file: str) -> Any:
+    if name.startswith("augment."):
+        return tensor * 0
+    return tensor.half() if file == WEIGHTS and tensor.is_floating_point() else tensor
 
 
 def golden_scores(judge: Judge, seed: int) -> dict[str, float]:

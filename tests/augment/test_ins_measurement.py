@@ -208,3 +208,24 @@ def test_noised_references_have_the_zeros_of_the_measurement(shared_data: Path) 
     zeros = (made.image == 0).float().mean((1, 2, 3))
     assert float(made.mask.float().mean()) == pytest.approx(0.201, abs=0.001)
     assert float(zeros.min()) < 0.44 < float(zeros.max())
+
+
+def test_files_that_did_not_travel_with_the_weights_are_read_when_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, mask = mask_file(tmp_path)
+    monkeypatch.setenv("INSTRUMENT", str(tmp_path))
+    options = InsMeasurement.model_validate({"mask": "$INSTRUMENT/mask.npz"})
+    shipped = Measured(options, LAYOUT)
+    assert np.array_equal(shipped.known_masks()[0], mask.numpy())
+    whole = Measured(options, LAYOUT)
+    whole.prepare()
+    found, expected = (one(batch(), "fixed", 3).image for one in (Measured(options, LAYOUT), whole))
+    assert torch.equal(found, expected)
+    monkeypatch.delenv("INSTRUMENT")
+    alone = Measured(options, LAYOUT)
+    assert alone.known_masks() == []  # prediction does without
+    assert alone(batch(), "none").image.shape == batch().image.shape
+    with pytest.raises(GnnmatError, match="INSTRUMENT is not set") as caught:
+        alone(batch(), "train")
+    assert "augment.mask" in str(caught.value)

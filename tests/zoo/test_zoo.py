@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
 
 from gnnmat import zoo
 from gnnmat.errors import GnnmatError
@@ -108,6 +111,33 @@ def test_bad_cards_are_refused(tmp_path: Path) -> None:
     (tmp_path / "card.yaml").write_text("title: x\ninput: y\noutput: z\ntraining_data: w\n")
     with pytest.raises(GnnmatError, match="limits: field required"):
         read_card(tmp_path)
+
+
+def test_shipped_weights_are_halved_and_name_no_place_of_this_machine(
+    tmp_path: Path,
+) -> None:
+    run = shutil.copytree(small_ensemble().folder, tmp_path / "run")
+    config = run / "members" / "0" / "config.yaml"
+    config.write_text(config.read_text().replace("source:", "source:\n    path: /a/b", 1))
+    folder = ship(run, tmp_path / "model", CARD, data="pictures")
+    one = "members/0/weights.safetensors"
+    halved, whole = (load_file(place / one) for place in (folder, run))
+    for name, tensor in whole.items():
+        if tensor.is_floating_point():
+            assert halved[name].dtype == torch.float16
+            torch.testing.assert_close(halved[name].float(), tensor, rtol=1e-3, atol=1e-4)
+    shipped = yaml.safe_load((folder / "members" / "0" / "config.yaml").read_text())
+    assert shipped["data"]["source"]["path"] == "pictures"
+
+
+def test_noise_and_masks_of_the_augmentation_stay_behind(tmp_path: Path) -> None:
+    run = shutil.copytree(small_ensemble().folder, tmp_path / "run")
+    for member in (run / "members").iterdir():
+        state = load_file(member / "state.safetensors")
+        save_file({**state, "augment.noise": torch.ones(2, 3)}, member / "state.safetensors")
+    folder = ship(run, tmp_path / "model", CARD)
+    for member in (folder / "members").iterdir():
+        assert not load_file(member / "state.safetensors")["augment.noise"].any()
 
 
 def test_too_large_and_taken_are_refused(tmp_path: Path) -> None:
