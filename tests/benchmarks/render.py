@@ -14,8 +14,8 @@ PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 ORDER = (
     "graphs", "step", "memory", "accuracy_perov_5", "accuracy_phonons",
     "accuracy_formation_energy", "accuracy_learning_curve", "known_crystals",
-    "spin_waves", "spectra", "networks", "exchange", "headline", "foreign", "misfit",
-    "attribution", "refinement",
+    "spin_waves", "spectra", "networks", "comparison", "denoising", "exchange", "headline",
+    "foreign", "misfit", "attribution", "refinement",
 )  # fmt: skip
 
 HEAD = """# Benchmarks
