@@ -29,7 +29,7 @@ from gnnmat.workflows.fit_start import Values, given_start, network_starts, stab
 from gnnmat.workflows.next_setting import advice
 
 COARSE_GRID, COARSE_SAMPLES = 48, 4  # of the images that a search compares
-FINER = 3  # times as many samples a pixel in the last round
+FINER = 2  # times as many samples a pixel, and points of the zone, in the last round
 MISSET, MOSAIC = 0.5, 1.0  # degrees; of the spectra drawn from a fit, as in training
 
 
@@ -202,7 +202,8 @@ def _contender(
 ) -> Contender:
     fine = simulation.rendering
     rough = {"grid": min(COARSE_GRID, fine.grid), "samples": min(COARSE_SAMPLES, fine.samples)}
-    exact = {"samples": FINER * fine.samples}
+    grid = 2 * round(FINER**0.5 * fine.grid / 2)
+    exact = {"samples": FINER * fine.samples, "grid": grid}
     other = {**exact, "seed": fine.seed + 1}
 
     def rendered(changes: Mapping[str, int]) -> Counted:

@@ -21,6 +21,7 @@ from gnnmat.simulation.inference.space import Floats, is_stable
 Tell = Callable[[str], None]
 MOST_EXCHANGES = 12  # that are tried after a search, one image each
 FAR = 0.02  # of the log-likelihood: an exchange that loses more is no start
+STEPS, LAST_STEPS = 10, 3  # at most; the last begin where others ended, with exact images
 ROUGH = 0.5  # standard errors: near enough while the noise is not known well
 
 
@@ -61,8 +62,10 @@ def fit_all(
         is_last = number == rounds - 1
         for place, contender in enumerate(exact if is_last else contenders):
             tell(f"{contender.name}: refining, round {number + 1}")
-            close = CLOSE if is_last else ROUGH
-            refined[place] = _again(observed, contender, current, refined[place], close, tell)
+            close, steps = (CLOSE, LAST_STEPS) if is_last else (ROUGH, STEPS)
+            refined[place] = _again(
+                observed, contender, current, refined[place], tell, steps=steps, close=close
+            )
     return conclude(observed, exact, refined, current, effort, imperfect, tell)
 
 
@@ -71,15 +74,17 @@ def _again(
     contender: Contender,
     noise: CountingNoise,
     before: Refined,
-    close: float,
     tell: Tell,
+    *,
+    steps: int,
+    close: float,
 ) -> Refined:
     """A refinement from where one ended, with the couplings that are shown."""
     work = _work(observed, contender, noise, tell)
     values = before.point.values
     if contender.canonical is not None:
         values = contender.space.inside(contender.canonical(values))
-    found = work.run(work.point(values, before.point), steps=8, close=close)
+    found = work.run(work.point(values, before.point), steps=steps, close=close)
     return replace(found, images=before.images + found.images)
 
 
@@ -116,7 +121,7 @@ def _first(
     for number, values in enumerate(starts):
         tell(f"{contender.name}: start {number + 1} of {len(starts)}")
         work = _work(observed, contender, noise, tell)
-        one = work.run(work.point(values), steps=10, close=ROUGH)
+        one = work.run(work.point(values), steps=STEPS, close=ROUGH)
         images += one.images
         if found is None or one.point.log_posterior > found.point.log_posterior:
             found = one
@@ -147,4 +152,4 @@ def _exchanged(
     best = max(trials, key=lambda one: one.log_posterior)
     if best.log_posterior < point.log_posterior - FAR * abs(point.log_posterior):
         return replace(found, images=work.images)
-    return work.run(best, steps=10, close=ROUGH)
+    return work.run(best, steps=STEPS, close=ROUGH)
