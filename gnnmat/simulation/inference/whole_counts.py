@@ -20,7 +20,7 @@ FEWEST_LEVELS = 3
 REPEATED = 2.0  # values to a level, on average, in counts; every level of other data is its own
 ON = 0.02  # spacings; a value that is nearer to a level is on it
 SHARE = 0.97  # of the values that must be on levels; the others are false peaks
-HIGHEST = 200  # whole background counts that are tried
+HIGHEST, MOST_STEPS = 500, 25  # whole background counts that are believed; of the search
 
 
 def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> CountingNoise:
@@ -36,17 +36,31 @@ def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> C
     if not whole.any():
         return noise
     per_intensity = np.where(whole, 1 / np.where(whole, spacing, 1.0), noise.per_intensity)
-    best = np.full(observed.tiles, -np.inf)
-    background = noise.background.copy()
-    likely = np.where(whole, noise.sigma * per_intensity, 1.0) ** 2
-    for count in range(min(int(4 * likely[whole].max()) + 8, HIGHEST)):
-        trial = np.where(whole, np.maximum(count + fraction, 1e-3), noise.background)
-        tried = replace(noise, per_intensity=per_intensity, background=trial, exact=whole)
+
+    def value(count: Floats) -> tuple[Floats, CountingNoise]:
+        """(T,) log-likelihoods with so many whole counts of background, and the noise."""
+        background = np.where(whole, np.maximum(count + fraction, 1e-3), noise.background)
+        tried = replace(noise, per_intensity=per_intensity, background=background, exact=whole)
         log = tried.log_likelihood(observed.values, expected, observed.tile)
-        value = np.bincount(observed.tile, log, observed.tiles)
-        better = whole & (value > best)
-        best, background = np.where(better, value, best), np.where(better, trial, background)
-    return replace(noise, per_intensity=per_intensity, background=background, exact=whole)
+        return np.bincount(observed.tile, log, observed.tiles), tried
+
+    # Uphill in whole counts from the estimate, in steps that are halved where none helps.
+    likely = np.where(whole, noise.sigma * per_intensity, 1.0) ** 2
+    count = np.clip(np.round(likely - np.nan_to_num(fraction)), 0, HIGHEST)
+    step = np.maximum(np.round(count / 3), 1)
+    best, _ = value(count)
+    for _ in range(MOST_STEPS):
+        moved = np.zeros(observed.tiles, bool)
+        for sign in (1, -1):
+            trial = np.clip(count + sign * step, 0, HIGHEST)
+            log, _ = value(trial)
+            better = whole & (log > best)
+            best, count = np.where(better, log, best), np.where(better, trial, count)
+            moved |= better
+        if not moved.any() and (step == 1).all():
+            break
+        step = np.where(moved, step, np.maximum(np.floor(step / 2), 1))
+    return value(count)[1]
 
 
 def spacings(observed: Observation) -> tuple[Floats, Floats]:
