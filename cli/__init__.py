@@ -71,7 +71,7 @@ def _print_error(error: GnnmatError) -> None:
 app = typer.Typer(
     name="gnnmat",
     cls=_PlainErrors,
-    help="Train, test and use neural networks on crystals.",
+    help="Train, test and use neural networks on crystals and neutron spectra.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

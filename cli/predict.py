@@ -44,6 +44,7 @@ def predict_command(
     from gnnmat.api import load
     from gnnmat.atomic import write_atomically
 
+    from .answers import has_hypotheses, print_hypotheses
     from .show import check_output, consoles
 
     out, err = consoles()
@@ -55,6 +56,8 @@ def predict_command(
     if output is not None:
         write_atomically(output, table.to_csv(index=False))
         out.print(f"Predictions: {output}", soft_wrap=True)
+    elif has_hypotheses(done):
+        print_hypotheses(out, done)
     else:
         _print(out, done)
     if "verdict" in table:
@@ -68,14 +71,17 @@ def predict_command(
 def _print(out: Console, table: pd.DataFrame) -> None:
     from rich.table import Table
 
-    # Of the probabilities only that of the predicted class; the CSV file has all of them. The
-    # verdicts are sentences and stand below.
+    # Of the probabilities only that of the predicted class, which says more than its score; the
+    # CSV file has everything. The verdicts are sentences and stand below.
+    hidden = {"refused", "verdict", "in_distribution", "mutual_information"}
+    if "probability" in table:
+        hidden.add("score")
     columns = [
         name
         for name in table.columns
-        if name not in {"refused", "verdict", "in_distribution"}
+        if name not in hidden
         and not name.startswith(("probability_", "score_"))
-        and not (name == "formula" and (table[name] == "").all())
+        and not (name in {"formula", "unit"} and (table[name] == "").all())
     ]
     shown = Table(box=None, pad_edge=False)
     for name in columns:

@@ -94,6 +94,21 @@ def check_output(path: Path | None) -> None:
         )
 
 
+def next_command(folder: Path) -> str:
+    """What to do with a run that was just trained: thresholds for spectra, else a prediction."""
+    if not reads_spectra(folder):
+        return f"gnnmat predict {folder} YOUR_CRYSTAL.cif"
+    return f"gnnmat trust {folder}, then gnnmat predict {folder} YOUR_SPECTRUM.npz"
+
+
+def reads_spectra(folder: Path) -> bool:
+    """Whether a run or an ensemble was trained on spectra."""
+    import yaml
+
+    plain = yaml.safe_load((folder / "config.yaml").read_text())
+    return plain.get("input", {}).get("kind") == "ins_map"
+
+
 def print_counts(console: Console, counts: Mapping[str, int], where: object) -> None:
     """``9,988 read, 12 refused``, and what was read but not used."""
     used = sum(counts[part] for part in ("train", "val", "test"))

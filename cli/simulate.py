@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .own_data import Quiet, Settings
+from .own_data import Quiet
 
 
 def simulate_command(
@@ -41,7 +42,10 @@ def simulate_command(
         ),
     ] = False,
     shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Images in a file.")] = 256,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any option by its path: --set rendering.samples=32."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate spectra of every hypothesis, with random couplings, to learn from.
@@ -89,5 +93,5 @@ def simulate_command(
     if made.empty:
         out.print(f"{made.empty:,} of {made.manifest.total:,} images have no intensity at all")
     out.print(f"\nOverview:  {made.overview}", soft_wrap=True)
-    learn = f"--set data.source.kind=simulated --set data.source.path={made.folder}"
-    out.print(f"Data:      gnnmat train RECIPE {learn}", soft_wrap=True, markup=False)
+    learn = f"gnnmat train spectra --set data.source.path={shlex.quote(str(made.folder))}"
+    out.print(f"Try next:  {learn}", soft_wrap=True, markup=False)

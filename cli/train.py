@@ -126,9 +126,9 @@ def train_command(
 
 def _tell(out: Console, run: Run) -> None:
     """What was learned, and what to try next."""
-    from .show import print_counts, print_scores
+    from .show import next_command, print_counts, print_scores
 
     print_counts(out, run.counts, run.folder / "refused.csv")
     print_scores(out, run.metrics, run.baselines)
     out.print(f"\nReport:    {run.report}", soft_wrap=True)
-    out.print(f"Try next:  gnnmat predict {run.folder} YOUR_CRYSTAL.cif", soft_wrap=True)
+    out.print(f"Try next:  {next_command(run.folder)}", soft_wrap=True)

@@ -70,3 +70,10 @@ def trust_command(
     out.print(
         f"{false_refusal:.1%} of {rows:,} validation rows are refused by all scores together."
     )
+    out.print(f"\nTry next:  gnnmat predict {run} {_sample(run)}", soft_wrap=True)
+
+
+def _sample(run: Path) -> str:
+    from .show import reads_spectra
+
+    return "YOUR_SPECTRUM.npz" if reads_spectra(run) else "YOUR_CRYSTAL.cif"

@@ -25,7 +25,7 @@ def with_progress(results: Iterator[Any], count: int, label: str, quiet: bool) -
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> str:
-            return f"{task.speed:,.0f}/s" if task.speed else ""
+            return rate(task.speed) if task.speed else ""
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate())
     bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
@@ -34,3 +34,15 @@ def with_progress(results: Iterator[Any], count: int, label: str, quiet: bool) -
         for result in results:
             bar.advance(task)
             yield result
+
+
+def rate(speed: float) -> str:
+    """``34/s``, ``2.5/s``, or ``12 s each`` where an item takes longer than a second.
+
+    Args:
+        speed: items a second, positive.
+    """
+    if speed >= 1:
+        return f"{speed:,.0f}/s" if speed >= 9.95 else f"{speed:.1f}/s"
+    seconds = 1 / speed
+    return f"{seconds:,.0f} s each" if seconds >= 9.95 else f"{seconds:.1f} s each"

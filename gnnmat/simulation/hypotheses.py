@@ -2,141 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.simulation.coupling_names import check_names
+from gnnmat.simulation.form_factors import coefficients
 from gnnmat.simulation.instrument import Instrument, Twin
-from gnnmat.simulation.layout import SliceLayout, relative_layout
-from gnnmat.simulation.resolution import ConstantWidths, CovarianceTable, Resolution
-from gnnmat.simulation.spectra import Rendering, SpectrumSimulator
+from gnnmat.simulation.options import override, plain_error
+from gnnmat.simulation.setting import (
+    InstrumentConfig,
+    RenderingConfig,
+    TableResolution,
+    Widths,
+)
+from gnnmat.simulation.setting import (
+    Layout as Layout,
+)
+from gnnmat.simulation.spectra import SpectrumSimulator
 from gnnmat.simulation.spin_waves.model import Bonds, Coupling, Onsite, Site, SpinModel, Vector
 from gnnmat.simulation.spin_waves.system import Floats
 
-IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-Axes = tuple[Vector, Vector, Vector]
-
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Layout(_Part):
-    """Incident energies and the slices cut from each."""
-
-    incident_energies: tuple[float, ...] = Field(min_length=1, description="meV.")
-    first: float = Field(0.10, gt=0, description="Lower edge of the first slice / energy.")
-    width: float = Field(0.06, gt=0, description="Width of a slice / incident energy.")
-    slices: int = Field(10, gt=0, description="Slices of each incident energy.")
-    pixels: int = Field(40, gt=1, description="On a side of a slice.")
-    extent: float = Field(1.0, gt=0, description="|h|, |k| of the outermost pixels, r.l.u.")
-
-    def build(self) -> SliceLayout:
-        """The layout."""
-        return relative_layout(
-            self.incident_energies,
-            first=self.first,
-            width=self.width,
-            slices=self.slices,
-            pixels=self.pixels,
-            extent=self.extent,
-        )
-
-
-class TableResolution(_Part):
-    """A table of covariances, one array ``ei<energy>`` (n, 12) an incident energy, in a .npz."""
-
-    kind: Literal["table"] = "table"
-    path: str = Field(description="The .npz file; $VARIABLES are filled in.")
-    intrinsic: float = Field(0.1, ge=0, description="Width of the excitations, meV FWHM.")
-    sharpen: float = Field(1.0, gt=0, description="Divides every width of the table.")
-
-    def open(self, incident_energies: Sequence[float]) -> Resolution:
-        """The table, read."""
-        path = Path(os.path.expandvars(self.path)).expanduser()
-        if "$" in str(path) or not path.is_file():
-            raise GnnmatError(
-                f"There is no resolution table {self.path}.",
-                fix="Give its place, or constant widths: resolution.kind=widths",
-            )
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                tables = {}
-                for energy in incident_energies:
-                    name = f"ei{energy:g}"
-                    if name not in archive.files:
-                        raise GnnmatError(
-                            f"{path} has no array {name}.",
-                            why=f"It holds: {', '.join(archive.files)}.",
-                        )
-                    table = np.array(archive[name], dtype=float)
-                    if table.ndim == 2 and table.shape[1] == 12:
-                        table[:, 3:] /= self.sharpen**2
-                    tables[float(energy)] = table
-        except (OSError, ValueError) as error:
-            raise GnnmatError(f"{path} is not a readable .npz file.", why=str(error)) from error
-        return CovarianceTable(tables)
-
-
-class Widths(_Part):
-    """The same widths everywhere."""
-
-    kind: Literal["widths"] = "widths"
-    q: float = Field(0.015, gt=0, description="Standard deviation of h and k, r.l.u.")
-    energy: float = Field(0.017, gt=0, description="Of the energy / incident energy.")
-    intrinsic: float = Field(0.1, ge=0, description="Width of the excitations, meV FWHM.")
-
-    def open(self, incident_energies: Sequence[float]) -> Resolution:
-        """The resolution."""
-        return ConstantWidths(self.q, self.energy)
-
-
-class TwinConfig(_Part):
-    """A domain of the crystal."""
-
-    weight: float = Field(1.0, gt=0, description="Share of the crystal.")
-    axes: Axes = Field(IDENTITY, description="(h, k, l) of the domain, one a row.")
-
-
-class InstrumentConfig(_Part):
-    """How the image lies in the crystal; the beam is along the third axis."""
-
-    axes: Axes = Field(IDENTITY, description="(h, k, l) in units of the magnetic cell, by row.")
-    twins: tuple[TwinConfig, ...] = Field((TwinConfig(),), min_length=1, description="Domains.")
-
-
-class RenderingConfig(_Part):
-    """How finely, and by which physics."""
-
-    grid: int = Field(100, gt=3, multiple_of=2, description="Points along the magnetic zone.")
-    samples: int = Field(16, gt=0, description="Points a pixel.")
-    stability_grid: int = Field(16, gt=1, multiple_of=2, description="Of the stability test.")
-    temperature: float | None = Field(None, gt=0, description="Kelvin; null leaves out Bose.")
-    physics: Literal["full", "horace_2021"] = Field(
-        "full",
-        description="'horace_2021' repeats the reference images of Butler et al.: no form "
-        "factor, l = 0, second twin without the spin component out of the plane.",
-    )
-    seed: int = Field(0, ge=0, description="Of the sample points.")
-
-    def build(self) -> Rendering:
-        """Plain options."""
-        full = self.physics == "full"
-        return Rendering(
-            grid=self.grid,
-            samples=self.samples,
-            stability_grid=self.stability_grid,
-            form_factors=full,
-            kinematic_l=full,
-            last_twin_out_of_plane=full,
-            temperature=self.temperature,
-            seed=self.seed,
-        )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SameImage(_Part):
@@ -184,9 +77,10 @@ class Simulation(_Part):
 
     @model_validator(mode="after")
     def _names(self) -> Simulation:
-        for name in self.hypotheses:
+        for name, one in self.hypotheses.items():
             if not name.isidentifier():
                 raise ValueError(f"'{name}' is no name for a hypothesis: use letters and _")
+            check_names(name, one)
         return self
 
     @property
@@ -257,11 +151,23 @@ class Simulation(_Part):
         )
 
     def simulator(self, name: str, device: str = "cpu") -> SpectrumSimulator:
-        """Couplings -> images, for one hypothesis."""
+        """Couplings -> images, for one hypothesis.
+
+        Raises:
+            GnnmatError: a bond that joins nothing, an ion without a form factor, no lattice.
+        """
         layout = self.layout.build()
         twins = tuple(Twin(one.weight, np.array(one.axes)) for one in self.instrument.twins)
+        try:
+            system = self.model(name).build()
+            if self.rendering.physics == "full":
+                for ion in dict.fromkeys(system.ions):
+                    coefficients(ion)
+        except GnnmatError as error:
+            what = error.what if name in error.what else f"Hypothesis '{name}': {error.what}"
+            raise GnnmatError(what, why=error.why, fix=error.fix) from error
         return SpectrumSimulator(
-            self.model(name).build(),
+            system,
             layout,
             self.resolution.open(layout.incident_energies),
             Instrument(np.array(self.instrument.axes), twins, self.resolution.intrinsic),
@@ -282,9 +188,7 @@ def parse_simulation(plain: dict[str, Any]) -> Simulation:
     try:
         return Simulation.model_validate(plain)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise GnnmatError(f"{place or 'The simulation'}: {first['msg']}.") from None
+        raise plain_error(error, Simulation, "The simulation") from None
 
 
 def load_simulation(path: str | Path, overrides: Sequence[str] = ()) -> Simulation:
@@ -295,34 +199,41 @@ def load_simulation(path: str | Path, overrides: Sequence[str] = ()) -> Simulati
     """
     import yaml
 
-    from gnnmat.shipped import recipes
-
-    found = Path(path)
-    names = recipes("simulation")
-    if not found.is_file() and found.stem in names:
-        found = names[found.stem]
-    if not found.is_file():
-        raise GnnmatError(
-            f"There is no simulation '{path}'.",
-            why=f"Shipped simulations: {', '.join(names)}.",
-            fix=did_you_mean(found.stem, names),
-        )
+    found = find_simulation(path)
     try:
-        plain = yaml.safe_load(found.read_text())
+        plain = yaml.safe_load(found.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
     if not isinstance(plain, dict):
         raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise GnnmatError(f"--set {override}: expected a dotted option and a value.")
-        *parents, last = name.split(".")
-        tree = plain
-        for key in parents:
-            below = tree.setdefault(key, {})
-            if not isinstance(below, dict):
-                raise GnnmatError(f"--set {override}: '{key}' has no options below it.")
-            tree = below
-        tree[last] = yaml.safe_load(text)
-    return parse_simulation(plain)
+    return parse_simulation(override(plain, overrides))
+
+
+def find_simulation(path: str | Path) -> Path:
+    """The YAML file of a simulation: a path, or the name of a shipped one.
+
+    Raises:
+        GnnmatError: neither; a folder of a simulated set; a recipe for training.
+    """
+    from gnnmat.shipped import recipes
+
+    found = Path(path)
+    if found.is_file():
+        return found
+    if (found / "simulation.yaml").is_file():
+        raise GnnmatError(
+            f"{path} is a folder, expected the YAML file of a simulation.",
+            fix=f"{found / 'simulation.yaml'} is the one it was made with.",
+        )
+    names = recipes("simulation")
+    if found.stem in names:
+        return names[found.stem]
+    if str(path) in recipes("training"):
+        raise GnnmatError(
+            f"'{path}' is a recipe for training, not a simulation.",
+            fix=f"To train by it: gnnmat train {path}; simulations: {', '.join(names)}",
+        )
+    raise GnnmatError(
+        f"There is no simulation '{path}': neither a file nor the name of a shipped one.",
+        fix=did_you_mean(found.stem, names),
+    )

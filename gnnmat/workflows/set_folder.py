@@ -14,7 +14,14 @@ import yaml
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.hypotheses import Simulation
-from gnnmat.sources.simulated_set import MANIFEST, SIMULATION, Manifest, read_manifest
+from gnnmat.sources.simulated_set import (
+    DRAWS,
+    MANIFEST,
+    SHARDS,
+    SIMULATION,
+    Manifest,
+    read_manifest,
+)
 
 LOCK = ".lock"
 ANOTHER = "Choose another folder with --output."
@@ -41,8 +48,13 @@ def claimed(folder: Path, simulation: Simulation, begin: Manifest) -> Iterator[s
             _check_free(folder)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK, timeout=0):
-            if (folder / SIMULATION).is_file():
+            if _has_images(folder):
                 _check_same(folder, text, begin)
+            else:
+                # There is nothing to lose: a mistake in the simulation can be mended without
+                # another folder.
+                for path in (folder / MANIFEST, folder / DRAWS, *folder.glob(f"{SHARDS}/*")):
+                    path.unlink(missing_ok=True)
             _check_room(folder, simulation, begin)
             write_atomically(folder / SIMULATION, text)
             yield text
@@ -56,6 +68,16 @@ def claimed(folder: Path, simulation: Simulation, begin: Manifest) -> Iterator[s
             ) from error
         why = str(error.strerror or error)
         raise GnnmatError(f"{folder} cannot be written.", why=why, fix=ANOTHER) from error
+
+
+def _has_images(folder: Path) -> bool:
+    """Whether a set was begun and any of its images may show something."""
+    if not (folder / SIMULATION).is_file() or not any(folder.glob(f"{SHARDS}/*")):
+        return False
+    if not (folder / MANIFEST).is_file():
+        return True
+    shards = read_manifest(folder).shards.values()
+    return not shards or any(shard.empty < shard.rows for shard in shards)
 
 
 def _check_free(folder: Path) -> None:

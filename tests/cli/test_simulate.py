@@ -57,7 +57,8 @@ def test_the_command_says_what_became_of_the_draws(
     drawn, rejected = counts["frustrated"].drawn, counts["frustrated"].rejected
     assert f"frustrated: {drawn} drawn, 5 stable, {rejected} unstable; 5 images" in done.stdout
     assert f"Overview:  {tmp_path}/set/overview.html" in done.stdout
-    assert f"data.source.kind=simulated --set data.source.path={tmp_path}/set" in done.stdout
+    learn = f"gnnmat train spectra --set data.source.path={tmp_path}/set"
+    assert f"Try next:  {learn}" in done.stdout
 
 
 def test_python_and_the_command_write_the_same_files(
@@ -118,7 +119,8 @@ def test_python_warns_as_python_does(recipe: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["pcsmi"], "There is no simulation 'pcsmi'."),
+        (["pcsmi"], "There is no simulation 'pcsmi'"),
+        (["RECIPE", "--set", "layout.pixls=3"], "Fix: Did you mean 'pixels'?"),
         (["RECIPE", "--set", "layout.pixls=3"], "layout.pixls"),
         (["RECIPE", "--set", "hypotheses.frustrated.couplings.J1.range=3"], "couplings.J1.range"),
         (["RECIPE", "--device", "gpu"], "Unknown device 'gpu'."),
@@ -133,3 +135,12 @@ def test_a_mistake_is_said_in_words(
     assert message in done.stderr
     assert "Traceback" not in done.output
     assert not (tmp_path / "set").exists()
+
+
+def test_a_simulation_is_printed_to_begin_with() -> None:
+    app = importlib.import_module("gnnmat.cli").app
+    plain = CliRunner().invoke(app, ["config", "square_lattice"]).stdout
+    assert "# meV" in plain
+    assert yaml.safe_load(plain)["name"] == "square_lattice"
+    set_ = CliRunner().invoke(app, ["config", "square_lattice", "--set", "layout.pixels=8"]).stdout
+    assert yaml.safe_load(set_)["layout"]["pixels"] == 8

@@ -282,6 +282,14 @@ def test_another_simulation_is_refused_by_the_path_of_the_option(made: Simulated
     assert refused.value.why.startswith("hypotheses.heisenberg.couplings.J1.range is [1.0, 4.0]")
 
 
+def test_a_folder_without_images_is_free_for_another_simulation(tmp_path: Path) -> None:
+    with pytest.raises(GnnmatError, match="no spin wave lies in any slice"):
+        simulate(square(layout__incident_energies=[400]), tmp_path / "set", **SMALL)
+    again = simulate(square(), tmp_path / "set", **SMALL)
+    fresh = simulate(square(), tmp_path / "fresh", **SMALL)
+    assert contents(again.folder) == contents(fresh.folder)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

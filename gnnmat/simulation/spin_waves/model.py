@@ -7,10 +7,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.simulation.spin_waves.lattice import cell_vectors, unit
+from gnnmat.simulation.spin_waves.no_bonds import (
+    check_vector,
+    joins_nothing,
+    nearest_lengths,
+)
 from gnnmat.simulation.spin_waves.system import SpinSystem
 
 Vector = tuple[float, float, float]
@@ -19,7 +24,9 @@ MATCH = 1e-3  # fractions of the cell: coordinates are often rounded to three or
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class Coupling(_Part):
@@ -29,6 +36,14 @@ class Coupling(_Part):
         None, description="Lowest and highest value drawn, meV; null keeps the reference."
     )
     reference: float = Field(0.0, description="A value known or guessed, meV.")
+
+    @field_validator("range")
+    @classmethod
+    def _upwards(cls, range_: tuple[float, float] | None) -> tuple[float, float] | None:
+        if range_ is not None and range_[0] > range_[1]:
+            low, high = range_
+            raise ValueError(f"{low:g} to {high:g} runs downwards; write [{high:g}, {low:g}]")
+        return range_
 
 
 class Site(_Part):
@@ -145,6 +160,11 @@ class SpinModel(_Part):
 
     def cell(self) -> NDArray[np.float64]:
         """(3, 3) lattice vectors in Å."""
+        if any(isinstance(one, float) and one <= 0 for one in self.lattice[:3]):
+            raise GnnmatError(
+                f"The lattice {list(self.lattice)} has a length that is not positive.",
+                fix="Give a, b and c in Å.",
+            )
         return cell_vectors(self.lattice)
 
     def _number(self, coupling: str) -> int:
@@ -191,13 +211,19 @@ class SpinModel(_Part):
                     # A bond between equals is met from both ends; a DM vector turns around.
                     if back not in found or (not symmetric and rule.vectors):
                         found[i, j, offset] = None
-        if not found:
-            raise GnnmatError(
-                f"Coupling '{rule.coupling}' joins no sites.",
-                why=f"From {', '.join(rule.start)} to {', '.join(rule.end)}, {rule.spin} spin.",
-                fix="Vectors are fractions of the magnetic cell; distances are in Å.",
-            )
+        self._check_joined(rule, starts, ends, bool(found))
         return list(found)
+
+    def _check_joined(self, rule: Bonds, starts: list[int], ends: list[int], any_: bool) -> None:
+        positions = np.array([site.position for site in self.sites])
+        for vector in rule.vectors:
+            check_vector(rule.coupling, vector, positions, MATCH)
+        if not any_:
+            pairs = [(i, j) for i in starts for j in ends if self._spins_fit(rule, i, j)]
+            there = nearest_lengths(pairs, positions, self.cell())
+            raise joins_nothing(
+                rule.coupling, (rule.start, rule.end), rule.spin, rule.distance, there
+            )
 
     def _spins_fit(self, rule: Bonds, i: int, j: int) -> bool:
         if rule.spin == "any":
