@@ -20,8 +20,9 @@ def explain_command(
     method: Annotated[
         str,
         typer.Option(
-            help="gradient_x_input (fast), integrated_gradients (careful), or grad_cam for "
-            "networks whose last map covers the image."
+            help="gradient_x_input (fast), integrated_gradients (careful), grad_cam for networks "
+            "whose last map covers the image, or cam, the exact one, if its mean goes into one "
+            "linear layer."
         ),
     ] = "gradient_x_input",
     simulation: Annotated[

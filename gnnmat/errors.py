@@ -37,7 +37,8 @@ class GnnmatError(Exception):
     @property
     def sentence(self) -> str:
         """The message on one line, for tables such as ``refused.csv``."""
-        return " ".join(part.strip() for part in (self.what, self.why) if part)
+        fix = f"Fix: {self.fix}" if self.fix else ""
+        return " ".join(part.strip() for part in (self.what, self.why, fix) if part)
 
 
 def _rebuild(kind: type[GnnmatError], what: str, why: str, fix: str) -> GnnmatError:

@@ -35,7 +35,7 @@ def run_script(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
 def test_results_come_in_order_with_failures_in_place() -> None:
     assert run_items(refuse_odd, [0, 1, 2]) == [
         0,
-        Failure(1, "1 is odd. Only even numbers serve."),
+        Failure(1, "1 is odd. Only even numbers serve. Fix: add one."),
         2,
     ]
 

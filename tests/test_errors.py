@@ -25,8 +25,8 @@ def test_parts_that_are_empty_leave_no_line() -> None:
     assert str(GnnmatError("Wrong.", fix="Mend it.")) == "Wrong.\nFix: Mend it."
 
 
-def test_sentence_has_what_and_why_on_one_line() -> None:
-    assert WHOLE.sentence == "Column 'gpa' is not in a.csv. It has: gap."
+def test_sentence_has_everything_on_one_line() -> None:
+    assert WHOLE.sentence == ("Column 'gpa' is not in a.csv. It has: gap. Fix: Did you mean 'gap'?")
     assert GnnmatError("Wrong. ").sentence == "Wrong."
 
 

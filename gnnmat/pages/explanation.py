@@ -5,89 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnnmat.atomic import write_atomically
+from gnnmat.pages.explanation_data import ExplanationData, FittedCouplings, packed
 from gnnmat.pages.markup import Markup, escape, join, number, signed, table, tag
-from gnnmat.pages.overview import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TILE,
-    TOP,
-    tile_frames,
-    tile_labels,
-)
+from gnnmat.pages.overview import BOTTOM, LEFT, RIGHT, TILE, TOP, tile_frames, tile_labels
 from gnnmat.pages.pixels import png, signed_png
-from gnnmat.simulation.layout import SliceLayout
 
-Floats = NDArray[np.float64]
+__all__ = ["ExplanationData", "FittedCouplings", "explanation_page", "write_explanation"]
+
 WIDEST = 220  # pixels of the longest bar
-
-
-@dataclass(frozen=True)
-class FittedCouplings:
-    """The couplings of one hypothesis that fit best.
-
-    Args:
-        hypothesis: its name.
-        rows: coupling, value and standard error in meV.
-        verdict: in words, whether the fit explains the spectrum.
-        image: (R, C) best-fit image.
-        residual: (R, C) spectrum minus fit, in standard deviations.
-    """
-
-    hypothesis: str
-    rows: Sequence[tuple[str, float, float]]
-    verdict: str
-    image: Floats
-    residual: Floats
-
-
-@dataclass(frozen=True)
-class ExplanationData:
-    """What the page shows.
-
-    Args:
-        title: name of the spectrum.
-        model: name of the run or the model.
-        layout: axes of the image.
-        image: (R, C) intensities.
-        mask: (R, C) True without detector.
-        map: (R, C) contribution of each pixel to the log-odds.
-        sums: (Ei, slices) sum of the map over each slice.
-        label: the explained class.
-        scores: by class what the model gives it, between 0 and 1.
-        trusted: whether the spectrum is in distribution; None if that was not judged.
-        verdict: in words.
-        method: how the map was made, in words.
-        cleaned: (R, C) the image as an autoencoder cleans it.
-        estimates: coupling, value and standard error by the network, meV.
-        fit: couplings fitted by simulation.
-    """
-
-    title: str
-    model: str
-    layout: SliceLayout
-    image: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    map: Floats
-    sums: Floats
-    label: str
-    scores: Mapping[str, float]
-    trusted: bool | None
-    verdict: str
-    method: str
-    cleaned: NDArray[np.float32] | None = None
-    estimates: Sequence[tuple[str, float, float]] = ()
-    fit: FittedCouplings | None = None
-    facts: Sequence[tuple[str, str]] = field(default=())
 
 
 def write_explanation(path: Path, data: ExplanationData) -> Path:
@@ -97,7 +28,7 @@ def write_explanation(path: Path, data: ExplanationData) -> Path:
 
 
 def explanation_page(data: ExplanationData) -> str:
-    """The whole page as HTML text."""
+    """The whole page as HTML text, without any request to elsewhere."""
     pages = resources.files("gnnmat.pages")
     style = pages.joinpath("report.css").read_text("utf-8")
     style += pages.joinpath("explanation.css").read_text("utf-8")
@@ -161,13 +92,12 @@ def _scores(data: ExplanationData) -> Markup:
 
 def _layers(data: ExplanationData) -> dict[str, bytes]:
     """PNG files by layer; the map is laid over the others."""
-    shown = np.where(data.mask, 0, data.image)
-    layers = {"spectrum": png(shown)}
+    layers = {"spectrum": png(data.image, data.mask)}
     if data.cleaned is not None:
         layers["cleaned"] = png(data.cleaned)
     if data.fit is not None:
         layers["best fit"] = png(data.fit.image.astype(np.float32))
-        layers["residual"] = signed_png(data.fit.residual)
+        layers["residual"] = signed_png(np.where(data.mask, 0.0, data.fit.residual))
     return layers | {"map": signed_png(data.map)}
 
 
@@ -190,7 +120,20 @@ def _picture(data: ExplanationData) -> Markup:
     ]
     box = {"viewBox": f"0 0 {width:g} {height:g}"}
     frames, labels = tile_frames(data.layout), tile_labels(data.layout)
-    svg = tag("svg", *images, frames, labels, role="img", id="picture", **box)
+    name = f"{data.title} with its map"
+    # Shows through where there is no detector.
+    ground = tag(
+        "rect",
+        x=LEFT,
+        y=TOP,
+        width=width - LEFT - RIGHT,
+        height=height - TOP - BOTTOM,
+        class_="ground",
+    )
+    svg = tag(
+        "svg", ground, *images, frames, labels, role="img", id="picture", aria_label=name, **box
+    )
+    point = "Point at a pixel to read it; click a slice to see it below."
     choices = [
         tag("label", _radio(name, first=name == "spectrum"), f" {name}")
         for name in layers
@@ -200,10 +143,23 @@ def _picture(data: ExplanationData) -> Markup:
     return tag(
         "section",
         tag("h2", "The spectrum, and what spoke for the answer"),
-        tag("p", f"Red pixels speak for {data.label}, blue ones against it.", class_="muted"),
+        tag("p", _legend(data), class_="muted"),
         tag("div", *choices, tag("label", "map ", Markup(slider)), class_="controls"),
         svg,
+        tag("p", point, class_="readout muted", id="readout", aria_live="polite"),
     )
+
+
+def _legend(data: ExplanationData) -> Markup:
+    key = [
+        join((tag("i", class_=f"key {name}"), f" {words}"))
+        for name, words in (
+            ("for", f"speaks for {data.label}"),
+            ("against", "speaks against it"),
+            ("gap", "no detector"),
+        )
+    ]
+    return join(key, "\u2003")
 
 
 def _radio(name: str, *, first: bool) -> Markup:
@@ -220,12 +176,16 @@ def _browser(data: ExplanationData) -> Markup:
         )
         for name in _layers(data)
     ]
+    h, k = data.layout.h, data.layout.k
+    axes = f"h from {signed(number(h[0]))} (top) to {signed(number(h[-1]))} (bottom), "
+    axes += f"k from {signed(number(k[0]))} (left) to {signed(number(k[-1]))} (right), r.l.u."
     buttons = [tag("button", "← previous", id="previous"), tag("button", "next →", id="next")]
     return tag(
         "section",
         tag("h2", "Slice by slice"),
         tag("div", *buttons, tag("b", "", id="slice-title"), class_="controls"),
         tag("div", *views, class_="views", id="slice"),
+        tag("p", axes, class_="muted"),
     )
 
 
@@ -245,6 +205,9 @@ def _sums(data: ExplanationData) -> Markup:
     return tag(
         "section",
         tag("h2", "Contribution of each slice to the log-odds"),
+        tag(
+            "p", "Slices in the order of the picture, lowest energy transfer first.", class_="lead"
+        ),
         tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll"),
     )
 
@@ -275,4 +238,11 @@ def _for_script(data: ExplanationData) -> dict[str, object]:
         "slices": data.layout.slices,
         "titles": titles,
         "first": int(np.abs(data.sums).argmax()),
+        "energies": list(data.layout.incident_energies),
+        "edges": [[list(edge) for edge in bins] for bins in data.layout.energy_edges],
+        "h": list(data.layout.h),
+        "k": list(data.layout.k),
+        "area": [LEFT, TOP, TILE],
+        "image": packed(np.where(data.mask, np.nan, data.image)),
+        "map": packed(data.map),
     }

@@ -23,21 +23,29 @@ INFERNO = (
     "fcffa4",
 )
 # Red speaks for, blue against; the stronger, the less transparent.
-FOR, AGAINST = (214, 39, 40), (31, 119, 180)
+FOR, AGAINST = (224, 49, 49), (51, 137, 220)
 
 
-def png(image: NDArray[np.float32]) -> bytes:
+def png(image: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> bytes:
     """A PNG file of (R, C) intensities, dark to bright; brightest from the 99th percentile on.
+
+    Args:
+        image: intensities; what is not finite or negative is drawn as zero.
+        mask: (R, C) pixels without detector, drawn transparent.
 
     Source: W3C, Portable Network Graphics (second edition), colour type 3.
     """
-    positive = np.clip(np.nan_to_num(image), 0, None)
-    top = float(np.percentile(positive, BRIGHTEST)) or float(positive.max()) or 1.0
-    levels = np.clip(positive / top * 255, 0, 255).astype(np.uint8)
+    hidden = np.zeros(image.shape, dtype=bool) if mask is None else mask
+    positive = np.clip(np.nan_to_num(image, posinf=0.0), 0, None)
+    seen = positive[~hidden] if not hidden.all() else positive
+    top = float(np.percentile(seen, BRIGHTEST)) or float(seen.max()) or 1.0
+    # Level 0 is kept for what nobody saw.
+    levels = np.where(hidden, 0, 1 + np.clip(positive / top * 254, 0, 254)).astype(np.uint8)
     anchors = np.array([[int(one[i : i + 2], 16) for i in (0, 2, 4)] for one in INFERNO])
-    steps = np.linspace(0, len(anchors) - 1, 256)
-    palette = np.stack([np.interp(steps, range(len(anchors)), part) for part in anchors.T], axis=1)
-    return _indexed(levels, palette.round().astype(np.uint8))
+    steps = np.linspace(0, len(anchors) - 1, 255)
+    colours = np.stack([np.interp(steps, range(len(anchors)), part) for part in anchors.T], axis=1)
+    palette = np.concatenate([np.zeros((1, 3)), colours]).round().astype(np.uint8)
+    return _indexed(levels, palette, None if mask is None else np.zeros(1, np.uint8))
 
 
 def signed_png(values: NDArray[np.float64]) -> bytes:

@@ -43,8 +43,11 @@ def target_panel(results: TargetResults, prefix: str) -> tuple[Markup, dict[str,
         # Seen on paper only, where all targets follow one another and no button names them.
         tag("h2", results.name, class_="panel-name"),
         first,
-        _elements(results),
-        _systems(f"{prefix}-systems" if not systems.empty else ""),
+        *(
+            [_elements(results), _systems(f"{prefix}-systems" if not systems.empty else "")]
+            if _are_crystals(results)
+            else []
+        ),
         _worst(results),
     ]
     return tag("div", *parts, class_="panel", id=prefix, data_target=results.name), made
@@ -103,6 +106,11 @@ def _class_figures(results: TargetResults, prefix: str) -> tuple[Markup, dict[st
     return section("Prediction and truth", plots, wide, lead=lead + _left_out(results)), made
 
 
+def _are_crystals(results: TargetResults) -> bool:
+    """Whether any row has a formula; spectra and images have none."""
+    return bool((results.shown["formula"] != "").any())
+
+
 def _elements(results: TargetResults) -> Markup:
     found = error_by_element(results)
     if found.empty:
@@ -133,16 +141,23 @@ def _worst(results: TargetResults) -> Markup:
     numbers = _class_columns(rows) if results.is_classes else _number_columns(rows, results.unit)
     columns: dict[str, list[Any]] = {
         "id": [_identity(row, results) for row in rows.to_dict("records")],
-        "formula": [formula_markup(formula) for formula in rows["formula"]],
+        **_formulas(rows, results),
         **numbers,
     }
     if (rows["crystal_system"] != "").any():
         columns["crystal system"] = rows["crystal_system"].tolist()
     lines = list(zip(*columns.values(), strict=True))
-    numeric = (4,) if results.is_classes else (2, 3, 4)
+    first = 2 if _are_crystals(results) else 1
+    numeric = (first + 2,) if results.is_classes else (first, first + 1, first + 2)
     title = "Worst ten" if len(rows) == 10 else f"Worst {len(rows)}"
     lead = "The surest mistakes first." if results.is_classes else "The largest errors first."
     return section(title, table(list(columns), lines, numeric, class_="worst"), lead=lead)
+
+
+def _formulas(rows: pd.DataFrame, results: TargetResults) -> dict[str, list[Any]]:
+    if not _are_crystals(results):
+        return {}
+    return {"formula": [formula_markup(formula) for formula in rows["formula"]]}
 
 
 def _number_columns(rows: pd.DataFrame, unit: str) -> dict[str, list[str]]:

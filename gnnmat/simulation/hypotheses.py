@@ -210,10 +210,10 @@ def load_simulation(path: str | Path, overrides: Sequence[str] = ()) -> Simulati
 
 
 def find_simulation(path: str | Path) -> Path:
-    """The YAML file of a simulation: a path, or the name of a shipped one.
+    """The YAML file of a simulation: a path, a set that was simulated, or a shipped name.
 
     Raises:
-        GnnmatError: neither; a folder of a simulated set; a recipe for training.
+        GnnmatError: none of them; a recipe for training.
     """
     from gnnmat.shipped import recipes
 
@@ -221,10 +221,7 @@ def find_simulation(path: str | Path) -> Path:
     if found.is_file():
         return found
     if (found / "simulation.yaml").is_file():
-        raise GnnmatError(
-            f"{path} is a folder, expected the YAML file of a simulation.",
-            fix=f"{found / 'simulation.yaml'} is the one it was made with.",
-        )
+        return found / "simulation.yaml"
     names = recipes("simulation")
     if found.stem in names:
         return names[found.stem]

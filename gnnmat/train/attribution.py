@@ -7,25 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from gnnmat.errors import GnnmatError
-from gnnmat.models.encoder import Encoder
-from gnnmat.sample import Batch, Features
+from gnnmat.augment.augmentation import Draw
+from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.sample import Batch, Sample, collate
 from gnnmat.simulation.layout import SliceLayout
-from gnnmat.tasks.joint import JointTask
-from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained
+from gnnmat.train.class_activation import class_part, exact_cam, grad_cam, log_odds
 
-Method = Literal["gradient_x_input", "integrated_gradients", "grad_cam"]
+Method = Literal["gradient_x_input", "integrated_gradients", "grad_cam", "cam"]
+METHODS: tuple[Method, ...] = get_args(Method)
 Floats = NDArray[np.float64]
 SMOOTH = 0.1  # deviation of the added noise, in deviations of the image
+AT_ONCE = 16  # copies of an image that go through the network together
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def attribute(
     draws: int = 8,
     steps: int = 32,
     seed: int = 0,
+    draw: Draw = "none",
 ) -> Attribution:
     """The map of one sample, averaged over the members.
 
@@ -61,79 +62,85 @@ def attribute(
         label: place of the class to explain; None takes the predicted one.
         method: 'gradient_x_input', averaged over noisy copies of the image; the careful and
             slow 'integrated_gradients', from an image of zeros; 'grad_cam', for encoders with a
-            ``map_shape`` that covers the image.
+            ``map_shape`` that covers the image; 'cam', the exact one, for those of them whose
+            mean over the map goes into one linear layer.
         draws: noisy copies.
         steps: points on the way from zero of 'integrated_gradients'.
         seed: of the noise.
+        draw: 'none' for measurements; 'fixed' gives a simulated sample noise and mask first.
 
     Raises:
-        GnnmatError: not one image, no classes, or an encoder without a map of the image.
+        GnnmatError: not one image, no classes, no such method, or one that the network does
+            not allow.
 
     Source: Simonyan et al., arXiv 1312.6034; Smilkov et al., arXiv 1706.03825 (noisy copies);
-    Sundararajan et al., ICML 2017, arXiv 1703.01365; Selvaraju et al., ICCV 2017,
-    arXiv 1610.02391.
+    Sundararajan et al., ICML 2017, arXiv 1703.01365.
     """
     if batch.num_graphs != 1 or "image" not in batch:
         raise GnnmatError("An explanation is of one image at a time.")
-    seen = members[0].augment(batch, "none")
+    if method not in METHODS:
+        raise GnnmatError(f"There is no method '{method}'.", fix=did_you_mean(method, METHODS))
+    seen = members[0].augment(batch, draw)
+    with torch.no_grad():
+        votes = torch.stack([class_scores(one, seen) for one in members])
     if label is None:
-        with torch.no_grad():
-            votes = [class_scores(one, seen) for one in members]
-        label = int(torch.stack(votes).mean(0)[0].argmax())
-    maps, odds = [], []
+        label = int(votes.mean(0)[0].argmax())
+    maps = []
     for number, one in enumerate(members):
-        generator = torch.Generator().manual_seed(seed + number)
         if method == "grad_cam":
-            found = _grad_cam(one, seen, label)
+            found = grad_cam(one, seen, label)
+        elif method == "cam":
+            found = exact_cam(one, seen, label)
         elif method == "integrated_gradients":
             found = _integrated(one, seen, label, steps)
         else:
+            generator = torch.Generator().manual_seed(seed + number)
             found = _smooth(one, seen, label, draws, generator)
         maps.append(found.double().numpy())
-        with torch.no_grad():
-            odds.append(float(log_odds(class_scores(one, seen), label)))
     total = np.mean(maps, axis=0)
     if "mask" in seen:
         total = np.where(seen.mask[0].any(0).numpy(), 0.0, total)
-    return Attribution(total, float(np.mean(odds)), label)
-
-
-def class_part(task: Task, raw: Tensor) -> tuple[Task, Tensor]:
-    """The task on classes and its part of the raw prediction.
-
-    Raises:
-        GnnmatError: the run predicts no classes.
-    """
-    if isinstance(task, JointTask):
-        task, raw = task.of_classes(raw)
-    if not task.targets or not task.targets[0].classes:
-        raise GnnmatError("This run predicts no classes, so there is none to explain.")
-    return task, raw[..., : len(task.targets[0].classes)]
+    odds = np.mean([float(log_odds(one, label)) for one in votes])
+    return Attribution(total, float(odds), label)
 
 
 def class_scores(trained: Trained, batch: Batch) -> Tensor:
     """(B, classes) logits, or log kernels, of the first target."""
     raw = trained.task(trained.encoder(batch), batch)
-    return class_part(trained.task, raw)[1]
+    return class_part(trained.task, raw).scores
 
 
-def log_odds(scores: Tensor, label: int) -> Tensor:
-    """Scalar: log-odds of a class against all others, summed over the samples."""
-    others = torch.cat([scores[:, :label], scores[:, label + 1 :]], dim=1)
-    return (scores[:, label] - others.logsumexp(dim=1)).sum()
+def box_means(
+    values: Floats, layout: SliceLayout | None, box: int, mask: NDArray[np.bool_] | None = None
+) -> Floats:
+    """(R, C) mean over boxes of pixels, which never cross the border of a slice.
+
+    Args:
+        values: (R, C).
+        layout: of the slices; None for one.
+        box: pixels on a side.
+        mask: (R, C) pixels that are left out, and get nothing.
+    """
+    seen: Floats = np.ones(values.shape) if mask is None else (~mask).astype(np.float64)
+    if layout is None:
+        return _boxes(values * seen, seen, box)
+    tiles = _boxes(layout.to_tiles(values * seen), layout.to_tiles(seen), box)
+    image: Floats = layout.to_image(tiles)
+    return image
 
 
-def box_means(values: Floats, layout: SliceLayout | None, box: int) -> Floats:
-    """(R, C) mean over boxes of pixels, which never cross the border of a slice."""
-    rows, columns = layout.tile_shape if layout else values.shape
-    out = np.empty_like(values)
-    for top in range(0, values.shape[0], rows):
-        for left in range(0, values.shape[1], columns):
-            for i in range(top, top + rows, box):
-                for j in range(left, left + columns, box):
-                    part = np.s_[i : min(i + box, top + rows), j : min(j + box, left + columns)]
-                    out[part] = values[part].mean()
-    return out
+def _boxes(values: Floats, seen: Floats, box: int) -> Floats:
+    """(..., h, w) means of the seen values over boxes, at the pixels that are seen."""
+    height, width = values.shape[-2:]
+    rows, columns = np.arange(0, height, box), np.arange(0, width, box)
+    total, count = (
+        np.add.reduceat(np.add.reduceat(part, rows, axis=-2), columns, axis=-1)
+        for part in (values, seen)
+    )
+    mean = total / np.maximum(count, 1.0)
+    wide = np.repeat(np.repeat(mean, box, axis=-2), box, axis=-1)[..., :height, :width]
+    spread: Floats = wide * seen
+    return spread
 
 
 def slice_sums(values: Floats, layout: SliceLayout) -> Floats:
@@ -142,58 +149,38 @@ def slice_sums(values: Floats, layout: SliceLayout) -> Floats:
     return sums
 
 
-def _with_image(batch: Batch, image: Tensor) -> Batch:
-    from copy import copy
+def _gradients(trained: Trained, batch: Batch, images: Tensor, label: int) -> Tensor:
+    """(n, C, R, C) slopes of the log-odds of each of these versions of one image."""
+    found = []
+    for part in images.detach().split(AT_ONCE):
+        # Of a batch of one, PyTorch 2.13 has wrong slopes for some convolutions on the CPU.
+        count = max(len(part), 2)
+        copies = _copies(batch, count)
+        copies.image = part.expand(count, *part.shape[1:]).clone().requires_grad_(True)
+        value = log_odds(class_scores(trained, copies), label)
+        found.append(torch.autograd.grad(value, copies.image)[0][: len(part)])
+    return torch.cat(found)
 
-    other = copy(batch)
-    other.image = image
-    return other
 
-
-def _gradient(trained: Trained, batch: Batch, image: Tensor, label: int) -> Tensor:
-    """Gradient of the log-odds of every copy, of the shape of the images (1, C, R, C)."""
-    image = image.detach().requires_grad_(True)
-    value = log_odds(class_scores(trained, _with_image(batch, image)), label)
-    (gradient,) = torch.autograd.grad(value, image)
-    return gradient
+def _copies(batch: Batch, count: int) -> Batch:
+    """The sample of a batch so many times."""
+    fields = {name: batch[name] for name in ("image", "mask", "row") if name in batch}
+    return collate([Sample(**fields, num_nodes=1) for _ in range(count)])
 
 
 def _smooth(
     trained: Trained, batch: Batch, label: int, draws: int, generator: torch.Generator
 ) -> Tensor:
     image = batch.image
-    spread = SMOOTH * image.std()
-    total = torch.zeros_like(image)
-    for _ in range(max(draws, 1)):
-        noise = torch.randn(image.shape, generator=generator) * spread if draws > 1 else 0.0
-        total += _gradient(trained, batch, image + noise, label)
-    return (total / max(draws, 1) * image)[0].sum(0)
+    copies = image.expand(max(draws, 1), *image.shape[1:])
+    if draws > 1:
+        noise = torch.randn(copies.shape, generator=generator)
+        copies = copies + SMOOTH * image.std() * noise
+    return (_gradients(trained, batch, copies, label).mean(0) * image[0]).sum(0)
 
 
 def _integrated(trained: Trained, batch: Batch, label: int, steps: int) -> Tensor:
     image = batch.image
-    total = torch.zeros_like(image)
-    for step in range(steps):
-        total += _gradient(trained, batch, image * ((step + 0.5) / steps), label)
-    return (total / steps * image)[0].sum(0)
-
-
-def _grad_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
-    encoder: Encoder = trained.encoder
-    shape = getattr(encoder, "map_shape", None)
-    if shape is None:
-        raise GnnmatError(
-            "This encoder has no map that covers the image, so it has no class activation map.",
-            why="Its slices are mixed before the last map.",
-            fix="Use method 'gradient_x_input'.",
-        )
-    with torch.no_grad():
-        local = encoder.local(batch)
-    local = local.detach().requires_grad_(True)
-    raw = trained.task(Features(local, encoder.pool(local, batch)), batch)
-    value = log_odds(class_part(trained.task, raw)[1], label)
-    (gradient,) = torch.autograd.grad(value, local)
-    weights = gradient.mean(dim=0)
-    cam = (local.detach() * weights).sum(dim=1).view(1, 1, *shape)
-    size = tuple(batch.image.shape[-2:])
-    return F.interpolate(cam, size=size, mode="nearest")[0, 0]
+    way = (torch.arange(steps) + 0.5) / steps
+    copies = image * way.view(-1, 1, 1, 1)
+    return (_gradients(trained, batch, copies, label).mean(0) * image[0]).sum(0)

@@ -11,15 +11,18 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from gnnmat.augment.measured import Measured
+from gnnmat.augment.robust_scale import Scaled
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.ins_map import InsMap
-from gnnmat.sample import Batch, Sample, collate
+from gnnmat.sample import Batch, Sample, Target, collate
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.spectra import records_from_spectra
 from gnnmat.sources.spectrum import Spectrum
-from gnnmat.train.attribution import Attribution, Method, attribute, box_means, slice_sums
+from gnnmat.train.attribution import Method, attribute, box_means, slice_sums
 from gnnmat.train.checkpoint import Trained
 from gnnmat.train.committee import Committee
+from gnnmat.train.front import Cleaned
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 
@@ -31,6 +34,7 @@ WORDS = {
     "gradient_x_input": "gradient times intensity, averaged over noisy copies and members",
     "integrated_gradients": "integrated gradients from an empty image, averaged over members",
     "grad_cam": "class activation map by gradients, averaged over members",
+    "cam": "exact class activation map of the last layer, averaged over members",
 }
 
 
@@ -50,6 +54,8 @@ class Explanation:
         verdict: in words.
         method: of the map.
         fit: couplings fitted by simulation, if that was asked for.
+        cleaned: (R, C) intensities as an autoencoder before the network cleans them, in units
+            of the scale of the image; None if there is none.
     """
 
     spectrum: Spectrum
@@ -63,6 +69,7 @@ class Explanation:
     verdict: str
     method: Method
     fit: SpectrumFit | None = None
+    cleaned: NDArray[np.float32] | None = None
 
 
 def explain(
@@ -92,15 +99,24 @@ def explain(
     if not isinstance(trained.config.input, InsMap) or not trained.spec.layout:
         raise GnnmatError(f"{run} was not trained on spectra, so there are no slices to explain.")
     layout = SliceLayout.from_dict(trained.spec.layout)
-    records = records_from_spectra([spectrum], layout)
+    augment = trained.augment
+    masks = augment.known_masks() if isinstance(augment, Measured) else ()
+    records = records_from_spectra([spectrum], layout, masks=masks)
     if records.refused:
         raise GnnmatError(records.refused[0].reason)
+    if len(records) != 1:
+        raise GnnmatError(
+            f"'{spectrum}' holds {len(records)} spectra.", fix="Explain one spectrum at a time."
+        )
     read = records.raws[0]
     assert isinstance(read, Spectrum)
+    # A run without classes is refused before it predicts.
+    target = _target(trained)
     table = predictor.predict(records)
-    found = attribute(_members(predictor), batch_of(read), method=method, draws=draws)
-    smooth = box_means(found.map, layout, BOX)
-    label, scores = _classes(trained, table, found)
+    label, scores = _classes(target, table)
+    members, batch = _members(predictor), batch_of(read)
+    found = attribute(members, batch, label=target.classes.index(label), method=method, draws=draws)
+    smooth = box_means(found.map, layout, BOX, read.mask)
     judged = "in_distribution" in table
     return Explanation(
         spectrum=read,
@@ -114,6 +130,7 @@ def explain(
         verdict=str(table["verdict"].iloc[0]) if judged else "Not judged: no thresholds are set.",
         method=method,
         fit=fit,
+        cleaned=_cleaned(members, batch),
     )
 
 
@@ -149,6 +166,7 @@ def write_page(found: Explanation, path: Path, *, model: str) -> Path:
         trusted=found.trusted,
         verdict=found.verdict,
         method=WORDS[found.method],
+        cleaned=found.cleaned,
         estimates=_estimates(found),
         fit=_fitted(found),
     )
@@ -159,14 +177,38 @@ def _members(predictor: Predictor) -> tuple[Trained, ...]:
     return predictor.members if isinstance(predictor, Committee) else (predictor.trained,)
 
 
-def _classes(
-    trained: Trained, table: pd.DataFrame, found: Attribution
-) -> tuple[str, dict[str, float]]:
-    """The explained class, and by class what the run gives it."""
-    target = next(one for one in trained.task.targets if one.classes)
+def _target(trained: Trained) -> Target:
+    """The first target with classes.
+
+    Raises:
+        GnnmatError: there is none.
+    """
+    for target in trained.task.targets:
+        if target.classes:
+            return target
+    raise GnnmatError("This run predicts no classes, so there is none to explain.")
+
+
+def _classes(target: Target, table: pd.DataFrame) -> tuple[str, dict[str, float]]:
+    """The predicted class, and by class what the run gives it."""
     row = table[table["target"] == target.name].iloc[0]
     scores = {name: float(row[f"probability_{name}"]) for name in target.classes}
-    return target.classes[found.label], scores
+    return str(row["prediction"]), scores
+
+
+def _cleaned(members: tuple[Trained, ...], batch: Batch) -> NDArray[np.float32] | None:
+    """(R, C) the image as the members' autoencoders clean it, as intensity; None without any."""
+    images = []
+    for one in members:
+        if isinstance(one.encoder, Cleaned):
+            with torch.no_grad():
+                images.append(one.encoder.clean(one.augment(batch, "none")).image[0, 0])
+    if not images:
+        return None
+    mean: NDArray[np.float32] = torch.stack(images).mean(0).clamp(min=0).numpy()
+    augment = members[0].augment
+    rooted = isinstance(augment, Scaled) and augment.options.transform == "sqrt"
+    return mean**2 if rooted else mean
 
 
 def _estimates(found: Explanation) -> list[tuple[str, float, float]]:

@@ -234,6 +234,14 @@ def _write_report(
         audit=[{**row, "count": row["overlap"]} for row in found.audit],
         refused=pd.read_csv(run.folder / REFUSED, keep_default_na=False),
         config_yaml=config.to_yaml(),
-        predict_command=f"gnnmat predict {run.folder} your_crystal.cif",
+        predict_command=f"gnnmat predict {run.folder} {_example_file(config)}",
     )
     write_report(run.report, data)
+
+
+def _example_file(config: RunConfig) -> str:
+    """What a user would put after ``gnnmat predict RUN``."""
+    kind = config.input.kind
+    return {"ins_map": "your_spectrum.npz", "image": "your_images.npz"}.get(
+        kind, "your_crystal.cif"
+    )

@@ -35,7 +35,7 @@ def test_what_cannot_be_read_is_refused_with_its_reason() -> None:
     found = {refusal.id: refusal.reason for refusal in records.refused}
     assert "There is no file or folder" in found["absent"]
     assert found["structure-2"] == "The structure has no periodic cell (it is a molecule)."
-    assert found["structure-3"] == "A float is not a crystal."
+    assert found["structure-3"].startswith("A float is not a crystal. Fix: give a path")
     assert [refusal.origin for refusal in records.refused][1] == "Atoms number 2"
 
 

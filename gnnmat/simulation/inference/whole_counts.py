@@ -42,7 +42,7 @@ def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> C
         background = np.where(whole, np.maximum(count + fraction, 1e-3), noise.background)
         tried = replace(noise, per_intensity=per_intensity, background=background, exact=whole)
         log = tried.log_likelihood(observed.values, expected, observed.tile)
-        return np.bincount(observed.tile, log, observed.tiles), tried
+        return np.bincount(observed.tile, log, observed.tiles).astype(np.float64), tried
 
     # Uphill in whole counts from the estimate, in steps that are halved where none helps.
     likely = np.where(whole, noise.sigma * per_intensity, 1.0) ** 2
