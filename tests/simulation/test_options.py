@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from io import BytesIO
 from typing import Any
 
@@ -117,9 +118,13 @@ def test_another_kind_drops_the_options_of_the_first() -> None:
 def test_what_is_no_simulation_is_said(tmp_path: Any) -> None:
     assert "'spectra' is a recipe for training" in refused(name="spectra").what
     assert refused(name="sqare_lattice").fix == "Did you mean 'square_lattice'?"
-    (tmp_path / "simulation.yaml").write_text("")
-    assert refused(name=tmp_path).fix.startswith(f"{tmp_path}/simulation.yaml is the one")
     assert find_simulation("square_lattice").name == "square_lattice.yaml"
+
+
+def test_a_simulated_set_names_its_simulation(tmp_path: Any) -> None:
+    assert f"no simulation '{tmp_path}'" in refused(name=tmp_path).what
+    shutil.copy(find_simulation("square_lattice"), tmp_path / "simulation.yaml")
+    assert load_simulation(tmp_path) == load_simulation("square_lattice")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def conclude(
     """The refined hypotheses judged and compared, all with the same noise."""
     misfits = [_misfit(observed, noise, one) for one in refined]
     inflation = max(1.0, min(one.per_dof for one in misfits))
-    evidences, chances, left, images = [], [], [], []
+    evidences, chances, left, images, others = [], [], [], [], []
     patch = patches(observed, folded=False)
     for contender, one, found in zip(contenders, refined, misfits, strict=True):
         tell(f"{contender.name}: drawing spectra from the fit")
@@ -50,10 +50,13 @@ def conclude(
         )
         left.append(np.bincount(patch, left_out(observed, noise, one)).astype(np.float64))
         images.append(render(contender.simulator, one.point.values))
-        chances.append(_chance(observed, contender, one, found, noise, effort, imperfect))
+        others.append(render(contender.other or contender.simulator, one.point.values))
+        chances.append(_chance(observed, others[-1], one, noise, found, effort, imperfect))
     fits = [
-        _fit(observed, *parts)
-        for parts in zip(contenders, refined, misfits, images, evidences, chances, strict=True)
+        _fit(observed, noise, *parts)
+        for parts in zip(
+            contenders, refined, misfits, images, others, evidences, chances, strict=True
+        )
     ]
     names = [contender.name for contender in contenders]
     odds = compare(names, evidences, left)
@@ -68,17 +71,16 @@ def _misfit(observed: Observation, noise: CountingNoise, refined: Refined) -> Mi
 
 def _chance(
     observed: Observation,
-    contender: Contender,
+    image: Floats,
     refined: Refined,
-    found: Misfit,
     noise: CountingNoise,
+    found: Misfit,
     effort: Effort,
     imperfect: Imperfect | None,
 ) -> float:
     if not effort.replicas:
         return float("nan")
     point = refined.point
-    image = render(contender.other or contender.simulator, point.values)
     drawn = replicas(
         observed,
         noise,
@@ -94,15 +96,17 @@ def _chance(
 
 def _fit(
     observed: Observation,
+    noise: CountingNoise,
     contender: Contender,
     refined: Refined,
     found: Misfit,
     image: Floats,
+    other: Floats,
     evidence: float,
     p_value: float,
 ) -> Fit:
     point, space = refined.point, contender.space
-    relative, widened = covariance(observed, refined)
+    relative, widened = covariance(observed, refined, noise, observed.take(other))
     matrix = relative * space.width[:, None] * space.width
     tiles = observed.blocks, observed.layout.slices
     tilted = np.exp(point.response.tilt * over_slices(observed.layout.slices))

@@ -9,6 +9,7 @@ from gnnmat.simulation.inference.errors import covariance
 from gnnmat.simulation.inference.fitting import fit_all
 from gnnmat.simulation.inference.refine import Refinement
 from gnnmat.simulation.inference.search import Search
+from gnnmat.simulation.inference.space import render
 
 from .ring import TRUTH, Ring, space, spectrum
 
@@ -51,6 +52,24 @@ def test_errors_are_the_scatter_of_the_estimates() -> None:
     ratio = np.std(estimates, axis=0, ddof=1) / np.mean(errors, axis=0)
     assert np.all(ratio > 0.6)
     assert np.all(ratio < 1.4)
+
+
+def test_errors_grow_by_what_other_sample_points_would_move() -> None:
+    ring, observed, noise = spectrum()
+    within = space()
+    work = Refinement(ring, within, observed, noise)
+    found = work.run(work.point(TRUTH))
+    plain, _ = covariance(observed, found)
+    same, _ = covariance(observed, found, noise, found.point.model)
+    np.testing.assert_allclose(same, plain, rtol=1e-9)
+
+    moved = found.point.values + 0.01 * within.width * [1, 0, 0]
+    other = observed.take(render(ring, moved))
+    wider, _ = covariance(observed, found, noise, other)
+    extra = np.sqrt(np.diag(wider) - np.diag(plain))
+    # A Gauss-Newton step from the moved image leads about as far back as it was moved.
+    assert extra[0] == pytest.approx(0.01, rel=0.25)
+    assert np.all(extra[1:] < 0.005)
 
 
 def test_a_search_finds_the_couplings_without_a_start() -> None:
