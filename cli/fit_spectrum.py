@@ -106,4 +106,5 @@ def _print(out: object, result: object) -> None:
         for row in fine.itertuples():
             print_(f"  {escape(row.what)}: {row.per_pixel:,.2f} a pixel")
     if result.folder is not None:  # type: ignore[attr-defined]
-        print_(f"\nTables and images: {result.folder}", soft_wrap=True)  # type: ignore[attr-defined]
+        page = result.folder / "fit.html"  # type: ignore[attr-defined]
+        print_(f"\nTo look at: {page}; tables and images beside it.", soft_wrap=True)

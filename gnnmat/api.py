@@ -408,8 +408,9 @@ def explain(
         run: folder of a run or an ensemble, or the name of a shipped model.
         spectrum: a file, or a `Spectrum`.
         output: file of the HTML page; default none.
-        method: 'gradient_x_input', 'integrated_gradients', or 'grad_cam' for encoders whose last
-            map covers the image.
+        method: 'gradient_x_input' or 'integrated_gradients' for every network; 'grad_cam' for
+            encoders whose last map covers the image; 'cam', the exact one, for those of them
+            whose mean over that map goes into one linear layer.
         fit: from `fit_spectrum`, to be shown on the page.
 
     Returns:

@@ -40,9 +40,17 @@ class SliceLayout:
         if len({len(bins) for bins in self.energy_edges}) != 1:
             raise GnnmatError("Every incident energy needs the same number of energy bins.")
         for name, axis in (("h", self.h), ("k", self.k)):
+            if len(axis) < 2:
+                raise GnnmatError(f"Axis {name} has {len(axis)} pixels, expected at least 2.")
             steps = np.diff(axis)
-            if len(axis) < 2 or not (np.all(steps > 0) or np.all(steps < 0)):
-                raise GnnmatError(f"Axis {name} is not strictly rising or falling: {axis}.")
+            right = (steps * steps[0]) > 0
+            if not right.all():
+                turn = int(np.argmin(right))
+                raise GnnmatError(
+                    f"Axis {name} is not strictly rising or falling: {axis[turn]:g} is followed "
+                    f"by {axis[turn + 1]:g}.",
+                    fix="Sort the axis, and the pixels of the image with it.",
+                )
         for energy, bins in zip(self.incident_energies, self.energy_edges, strict=True):
             for low, high in bins:
                 if not low < high < energy:

@@ -96,7 +96,18 @@ class SpectrumSimulator:
         return self.solver.is_stable(values, self._coarse)
 
     def images(self, values: Tensor) -> Tensor:
-        """(B, R, C) float32 intensities for couplings (B, p) in meV."""
+        """(B, R, C) float32 intensities for couplings (B, p) in meV.
+
+        Raises:
+            GnnmatError: the couplings are no tensor of that shape.
+        """
+        wanted = len(self.system.couplings)
+        if not isinstance(values, Tensor) or values.ndim != 2 or values.shape[1] != wanted:
+            given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise GnnmatError(
+                f"The couplings are given as {given}, expected a tensor of shape (B, {wanted}).",
+                fix="images(torch.tensor([[...]])), one row an image",
+            )
         return torch.stack([self._image(one) for one in values])
 
     @cached_property

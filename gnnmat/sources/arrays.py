@@ -82,7 +82,10 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 f"'{path}' holds Python objects, which are not read because they may run code.",
                 fix="save plain arrays of numbers or fixed-length text.",
             ) from error
-        raise GnnmatError(f"'{path}' is not a readable .npz file: {error}.") from error
+        raise GnnmatError(
+            f"'{path}' is not a readable .npz file: {error}.",
+            fix="It may be cut short: copy it again, or save it again with numpy.savez.",
+        ) from error
 
 
 def read_image(raw: NDArray[Any]) -> NDArray[np.float32]:

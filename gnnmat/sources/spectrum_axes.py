@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
+from gnnmat.sources.number_kinds import instead_of_numbers
 from gnnmat.sources.spectrum import Spectrum
 
 AXES = ("incident_energies", "energy_edges", "h", "k")
@@ -58,7 +59,7 @@ def layout_of_arrays(arrays: Mapping[str, NDArray[Any]], name: str) -> SliceLayo
 
 def _numbers(values: NDArray[Any], axis: str, name: str) -> NDArray[np.float64]:
     if values.dtype.kind not in "fiu":
-        raise GnnmatError(f"'{name}': axis {axis} holds no numbers but {values.dtype}.")
+        raise GnnmatError(f"'{name}': axis {axis} holds {instead_of_numbers(values.dtype)}.")
     if not np.isfinite(values).all():
         raise GnnmatError(f"'{name}': axis {axis} holds NaN or infinity.")
     return np.asarray(values, dtype=np.float64)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
+from gnnmat.sources.number_kinds import instead_of_numbers
 from gnnmat.sources.spectrum import Spectrum
 
 # Share of the pixels under a mask that may hold counts: a mask that fits has none, but one that
@@ -96,7 +97,7 @@ def flat(array: NDArray[Any], layout: SliceLayout, what: str, name: str) -> NDAr
         GnnmatError: it has another shape, or holds no numbers.
     """
     if array.dtype.kind not in "fiub":
-        raise GnnmatError(f"'{name}': the {what} holds no numbers but {array.dtype}.")
+        raise GnnmatError(f"'{name}': the {what} holds {instead_of_numbers(array.dtype)}.")
     tiles = (len(layout.incident_energies), layout.slices, *layout.tile_shape)
     if array.shape == tiles:
         return layout.to_image(array)
@@ -134,7 +135,10 @@ def _check_numbers(seen: NDArray[np.float64], name: str, clip: bool) -> None:
     """
     infinite = int(np.isinf(seen).sum())
     if infinite:
-        raise GnnmatError(f"'{name}': {infinite:,} pixels are infinite.")
+        what = "one pixel is" if infinite == 1 else f"{infinite:,} pixels are"
+        raise GnnmatError(
+            f"'{name}': {what} infinite.", fix="Set pixels without a detector to NaN, or mask them."
+        )
     negative = int((seen < 0).sum())
     if negative and not clip:
         raise GnnmatError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.arrays import load_arrays
+from gnnmat.sources.number_kinds import instead_of_numbers
 from gnnmat.sources.paths import existing_file
 from gnnmat.sources.spectrum import Spectrum
 from gnnmat.sources.spectrum_axes import AXES, arranged, check_unit, layout_of_arrays
@@ -138,7 +139,10 @@ def _read_hdf5(file: Path) -> dict[str, NDArray[Any]]:
                 )
             arrays = _group_arrays(group, file.stem)
     except (OSError, RuntimeError, KeyError) as error:
-        raise GnnmatError(f"'{file}' is not a readable HDF5 file: {error}.") from error
+        raise GnnmatError(
+            f"'{file}' is not a readable HDF5 file: {error}.",
+            fix="It may be cut short: copy or export it again.",
+        ) from error
     return arrays
 
 
@@ -179,7 +183,7 @@ def _group_arrays(group: Any, name: str) -> dict[str, NDArray[Any]]:
 
 def _numbers(dataset: Any, name: str) -> NDArray[Any]:
     if dataset.dtype.kind not in "fiub":
-        raise GnnmatError(f"'{name}': {dataset.name} holds no numbers but {dataset.dtype}.")
+        raise GnnmatError(f"'{name}': {dataset.name} holds {instead_of_numbers(dataset.dtype)}.")
     return np.asarray(dataset[()])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.number_kinds import instead_of_numbers
 from gnnmat.sources.paths import existing_file
 from gnnmat.sources.spectrum_files import text
 from gnnmat.sources.volume_axes import nexus_axes
@@ -53,7 +54,7 @@ class MappedArray:
                 fix="Save a plain array; Python objects are not read because they may run code.",
             ) from error
         if mapped.dtype.kind not in "fiu":
-            raise GnnmatError(f"'{self._path}' holds no numbers but {mapped.dtype}.")
+            raise GnnmatError(f"'{self._path}' holds {instead_of_numbers(mapped.dtype)}.")
         return mapped
 
     def __getitem__(self, place: Any) -> NDArray[Any]:
@@ -202,5 +203,5 @@ def _dataset(opened: Any, place: str | None, file: Path) -> Any:
             )
         found = candidates[0]
     if found.dtype.kind not in "fiu":
-        raise GnnmatError(f"'{file}': {found.name} holds no numbers but {found.dtype}.")
+        raise GnnmatError(f"'{file}': {found.name} holds {instead_of_numbers(found.dtype)}.")
     return found

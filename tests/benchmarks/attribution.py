@@ -1,15 +1,15 @@
 """Whether maps of attribution point to where the physics of two hypotheses differs.
 
     gnnmat simulate configs/pcsmo.yaml -n 4600 -o pcsmo-all
-    python tests/benchmarks/attribution.py --run runs/pcsmo_exchange --set pcsmo-all
+    python tests/benchmarks/attribution.py --run pcsmo-exchange --set pcsmo-all
 
 Maps are made of the test images whose couplings are nearest to the reference, with noise and
 masks, and of every image in a folder. Their mean size, in boxes of pixels and in slices, is
 compared with the difference of the spectra of both hypotheses: at the reference couplings, and of
 the means over the training set. Any map of gradient times intensity is large where the image is
-bright, and so is any difference: what counts is the correlation with the brightness held fixed.
-Networks of the same config that were never trained, and maps
-whose boxes are shuffled, say what such a comparison gives for nothing.
+bright, and so is any difference; the correlation with the brightness held fixed was added when the
+plain one had shown no more than networks without training. Such networks, of the same config, and
+maps whose boxes are shuffled say what a comparison gives for nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from gnnmat.workflows.attribution_checks import (
     untrained,
 )
 from gnnmat.workflows.explain import batch_of
+from gnnmat.zoo import find_model
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -168,7 +169,7 @@ def rows_of(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="trained ensemble")
+    parser.add_argument("--run", required=True, help="trained ensemble, or a shipped model")
     parser.add_argument("--set", type=Path, required=True, help="simulated set")
     parser.add_argument("--images", type=Path, help="folder of further spectra")
     parser.add_argument("--simulation", default="pcsmo", help="what the set was made with")
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--untrained", type=int, default=5, help="networks without training")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    members = load_committee(options.run).members
+    members = load_committee(find_model(options.run)).members
     classes = members[0].task.targets[0].classes
     simulation = load_simulation(options.simulation)
     records = SimulatedSource(path=str(options.set)).open()

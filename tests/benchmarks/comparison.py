@@ -62,7 +62,8 @@ def one_run(name: str, options: argparse.Namespace, seed: int) -> dict[str, Any]
         if one["split"] == "test" and one["metric"] == "accuracy"
     )
     history = pd.read_csv(folder / "history.csv")
-    return {"accuracy": accuracy, "seconds": float(history["seconds"].median())}
+    seconds = float(history["seconds"].iloc[-1]) / len(history)  # counted from the beginning
+    return {"accuracy": accuracy, "seconds": seconds}
 
 
 def main() -> None:

@@ -143,15 +143,12 @@ def pages(simulation: Any, data: Path, scratch: Path) -> None:
     image = reference_image(simulation, "goodenough")
     spectrum: Spectrum = as_measured(image, simulation, rng, data, "simulated-goodenough")
     path = write_spectrum(scratch / "simulated-goodenough.npz", spectrum)
-    fit = gnnmat.fit_spectrum(
-        path, "pcsmo", run="pcsmo-exchange", output=scratch / "fit", symmetries=False
-    )
+    fit = gnnmat.fit_spectrum(path, start="pcsmo-exchange", output=scratch / "fit")
     print(fit.conclusion)
-    found = gnnmat.explain("pcsmo-exchange", path, fit=fit)
-    page = found.write(scratch / "explanation.html")
+    page = scratch / "explanation.html"
+    gnnmat.explain("pcsmo-exchange", path, fit=fit, output=page)
     photograph(page, "explanation.png", (1200, 1500))
-    for one in sorted((scratch / "fit").glob("*.html")):
-        photograph(one, f"fit-{one.stem}.png", (1000, 1400))
+    photograph(scratch / "fit" / "fit.html", "fit.png", (1000, 1400))
 
 
 def main() -> None:

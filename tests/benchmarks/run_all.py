@@ -12,9 +12,23 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SHORT = [["graphs.py"], ["step.py"], ["memory.py"], ["check_known_crystals.py"]]
+PARTS = ("perov_5", "phonons", "formation_energy", "learning_curve")
+MODEL, START = ("--run", "pcsmo-exchange"), ("--start", "pcsmo-exchange")
+SET = ("--set", "pcsmo-all")  # made once: gnnmat simulate configs/pcsmo.yaml -n 4600 -o pcsmo-all
+SHORT = [
+    *([f"{name}.py"] for name in ("graphs", "step", "memory", "check_known_crystals")),
+    *([f"{name}.py"] for name in ("spin_waves", "spectra", "networks")),
+]
 LONG = [
-    ["accuracy.py", part] for part in ("perov_5", "phonons", "formation_energy", "learning_curve")
+    *(["accuracy.py", part] for part in PARTS),
+    ["denoising.py", *SET],
+    ["comparison.py", *SET],
+    ["exchange.py", *MODEL, *SET],
+    ["foreign.py", *MODEL, *SET],
+    ["attribution.py", *MODEL, *SET],
+    ["refinement.py", *START, "-n", "4"],
+    ["misfit.py", *START, "-n", "2"],
+    # headline.py needs two trainings of its own, see there.
 ]
 
 

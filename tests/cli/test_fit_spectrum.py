@@ -51,7 +51,7 @@ def test_the_command_prints_couplings_odds_advice_and_a_conclusion(
     assert row.split()[3] == "meV"
     assert float(row.split()[1]) == pytest.approx(0.6, abs=0.2)
     assert "Ei 12 meV, all slices" in done.stdout
-    assert f"Tables and images: {tmp_path}/fit" in done.stdout
+    assert f"To look at: {tmp_path}/fit/fit.html" in done.stdout
     assert (tmp_path / "fit" / "fit.json").is_file()
 
 

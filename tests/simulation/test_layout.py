@@ -49,3 +49,11 @@ def test_bins_beyond_the_incident_energy_are_refused() -> None:
 def test_axes_that_turn_back_are_refused() -> None:
     with pytest.raises(GnnmatError, match="Axis h is not strictly rising or falling"):
         SliceLayout((20.0,), (((2.0, 4.0),),), (1.0, 0.0, 0.5), (0.0, 1.0))
+
+
+def test_an_axis_that_turns_says_where() -> None:
+    with pytest.raises(GnnmatError, match="0.2 is followed by 0.1") as caught:
+        SliceLayout((10.0,), (((1.0, 2.0),),), (0.1, 0.2, 0.1, 0.3), (0.0, 0.1))
+    assert "Sort the axis" in caught.value.fix
+    with pytest.raises(GnnmatError, match="Axis k has 1 pixels, expected at least 2"):
+        SliceLayout((10.0,), (((1.0, 2.0),),), (0.1, 0.2), (0.0,))

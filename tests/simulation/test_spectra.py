@@ -153,3 +153,12 @@ def test_a_magnet_without_waves_is_refused() -> None:
             ConstantWidths(0.01, 0.02),
             Instrument(np.eye(3), (Twin(1.0, np.eye(3)),)),
         )
+
+
+@pytest.mark.parametrize(
+    ("values", "given"), [([[1.0]], "list"), (torch.ones(2), r"\(2,\)"), (torch.ones(1, 9), "9")]
+)
+def test_couplings_of_another_shape_are_refused(values: object, given: str) -> None:
+    simulator = one_domain()
+    with pytest.raises(GnnmatError, match=f"{given}.*expected a tensor of shape"):
+        simulator.images(values)  # type: ignore[arg-type]
