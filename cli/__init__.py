@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, GnnmatWarning
 
 from .config import config_command
 from .crossval import crossval_command
@@ -34,7 +37,10 @@ class _PlainErrors(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                shown = warnings.showwarning
+                warnings.showwarning = partial(_show_note, shown)
+                return super().invoke(ctx)
         except GnnmatError as error:
             if ctx.meta["debug"]:
                 raise
@@ -54,6 +60,20 @@ class _PlainErrors(TyperGroup):
                 raise
             print(f"\nInterrupted. {interrupt}".rstrip(), file=sys.stderr)
             raise typer.Exit(130) from None
+
+
+def _show_note(
+    usual: Callable[..., None],
+    message: Warning | str,
+    kind: type[Warning],
+    *place: Any,
+    **more: Any,
+) -> None:
+    """Our own warnings in words alone; those of others as Python shows them."""
+    if issubclass(kind, GnnmatWarning):
+        print(f"Note: {message}", file=sys.stderr)
+    else:
+        usual(message, kind, *place, **more)
 
 
 def _print_error(error: GnnmatError) -> None:

@@ -40,7 +40,10 @@ def explain_command(
 
       gnnmat explain runs/mine measured.npz --fit configs/pcsmo.yaml -o page.html
     """
+    from dataclasses import replace
+
     from gnnmat.errors import GnnmatError, did_you_mean
+    from gnnmat.simulation.hypotheses import find_simulation, load_simulation
     from gnnmat.workflows.explain import WORDS, explain, write_page
 
     from .show import check_output, consoles
@@ -50,12 +53,16 @@ def explain_command(
         raise GnnmatError(f"There is no method '{method}'.", fix=did_you_mean(method, WORDS))
     page = output or Path(f"{spectrum.stem}-explanation.html")
     check_output(page)
-    fit = None
+    if simulation:
+        find_simulation(simulation)
+    found = explain(run, spectrum, method=method)  # type: ignore[arg-type]
     if simulation:
         from gnnmat.api import fit_spectrum
+        from gnnmat.workflows.fit_start import knows_couplings
 
-        fit = fit_spectrum(spectrum, simulation, start=run, progress=True)
-    found = explain(run, spectrum, method=method, fit=fit)  # type: ignore[arg-type]
+        start = run if knows_couplings(run, load_simulation(simulation)) else "search"
+        fit = fit_spectrum(spectrum, simulation, start=start, progress=True)
+        found = replace(found, fit=fit)
     write_page(found, page, model=run)
     scores = ", ".join(f"{name} {score:.3g}" for name, score in found.scores.items())
     out.print(f"Answer:   {found.label} ({scores})", markup=False, soft_wrap=True)

@@ -25,6 +25,10 @@ def fit_spectrum_command(
             help="'search' the ranges, or a trained run (folder or name) that knows couplings.",
         ),
     ] = "search",
+    mask: Annotated[
+        Path | None,
+        typer.Option("--mask", help="File of pixels without a detector, .npy or .npz."),
+    ] = None,
     hypothesis: Annotated[
         list[str] | None, typer.Option("--hypothesis", help="Fit this one only; may be repeated.")
     ] = None,
@@ -49,6 +53,8 @@ def fit_spectrum_command(
 
       gnnmat fit-spectrum measured.npz -s mine.yaml --hypothesis dimer -o fits/dimer
 
+      gnnmat fit-spectrum measured.npz --mask detectors.npz
+
       gnnmat fit-spectrum measured.npz --start pcsmo-exchange --next-ei 60
     """
     from gnnmat.api import fit_spectrum
@@ -60,6 +66,7 @@ def fit_spectrum_command(
         spectrum,
         simulation,
         start=start,
+        mask=mask,
         hypotheses=hypothesis or (),
         incident_energies=next_ei or (),
         output=output,

@@ -329,6 +329,7 @@ def fit_spectrum(
     simulation: Simulation | str | Path | Mapping[str, Any] = "pcsmo",
     *,
     start: str | Path | Mapping[str, Any] = "search",
+    mask: str | Path | None = None,
     hypotheses: Sequence[str] = (),
     effort: Effort | None = None,
     incident_energies: Sequence[float] = (),
@@ -346,6 +347,7 @@ def fit_spectrum(
         simulation: instrument and hypotheses, as in `simulate`.
         start: ``"search"`` the ranges; a trained run (folder or name) that knows couplings; or
             values in meV by hypothesis, ``{"dimer": {"JFS": -14.2, ...}}``.
+        mask: .npy or .npz file, True where there is no detector, beside the spectrum's own.
         hypotheses: names of those to fit; default all.
         effort: how thoroughly; default minutes.
         incident_energies: settings not measured yet, to be judged as the next, meV.
@@ -366,8 +368,8 @@ def fit_spectrum(
     from dataclasses import replace
 
     from gnnmat.simulation.inference.contender import Effort
-    from gnnmat.sources.spectrum import read_spectrum
     from gnnmat.workflows.fit_spectrum import fit_spectrum as fit_one
+    from gnnmat.workflows.measured_spectrum import measured_spectrum
     from gnnmat.workflows.rendering import choose_device
 
     if isinstance(simulation, str | Path):
@@ -377,13 +379,12 @@ def fit_spectrum(
     else:
         chosen = parse_simulation(dict(simulation))
     starts, run = (start, None) if isinstance(start, Mapping) else (None, start)
+    run = None if str(run) == "search" else run
     return fit_one(
-        read_spectrum(spectrum, layout=chosen.layout.build())
-        if isinstance(spectrum, str | Path)
-        else spectrum,
+        measured_spectrum(spectrum, chosen, mask=mask, run=run),
         chosen,
         hypotheses=hypotheses,
-        run=None if str(run) == "search" else run,
+        run=run,
         starts=starts,
         effort=replace(effort or Effort(), seed=seed),
         incident_energies=incident_energies,

@@ -41,6 +41,10 @@ class GnnmatError(Exception):
         return " ".join(part.strip() for part in (self.what, self.why, fix) if part)
 
 
+class GnnmatWarning(UserWarning):
+    """Something that a user should know of an answer that is given nevertheless."""
+
+
 def _rebuild(kind: type[GnnmatError], what: str, why: str, fix: str) -> GnnmatError:
     return kind(what, why=why, fix=fix)
 

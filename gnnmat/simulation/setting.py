@@ -122,6 +122,11 @@ class InstrumentConfig(_Part):
 
     axes: Axes = Field(IDENTITY, description="(h, k, l) in units of the magnetic cell, by row.")
     twins: tuple[TwinConfig, ...] = Field((TwinConfig(),), min_length=1, description="Domains.")
+    mask: str = Field(
+        "",
+        description="File of pixels without a detector, .npy or .npz, for measured spectra that "
+        "come without; $VARIABLES are filled in. Simulated images are whole.",
+    )
 
 
 class RenderingConfig(_Part):

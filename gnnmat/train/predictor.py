@@ -25,6 +25,7 @@ from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.sources.records import Records
 from gnnmat.sources.spectra import on_axes, records_from_spectra
+from gnnmat.sources.unmasked import name_unmasked
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
 
@@ -140,7 +141,7 @@ class Predictor:
             records = structures if layout is None else on_axes(structures, layout)
         else:
             several = structures if isinstance(structures, (list, tuple)) else [structures]
-            records = self._records(several, ids)
+            records = self.records(several, ids)
         if not len(records):
             first = records.refused[0] if records.refused else None
             raise GnnmatError(
@@ -158,16 +159,21 @@ class Predictor:
             table = _with_refused(table, dataset, records)
         return table
 
-    def _records(self, items: Sequence[Any], ids: Sequence[str] | None) -> Records:
+    def records(self, items: Sequence[Any], ids: Sequence[str] | None = None) -> Records:
         """Records of what the run was trained on: crystals or spectra.
 
-        A spectrum without a mask gets that of the run's instrument if it is zero under it.
+        A spectrum without a mask gets that of the run's instrument if it is zero under it; a
+        warning names those that have none then.
         """
         layout, augment = self._layout(), self.trained.augment
         if layout is None:
             return records_from_objects(items, ids)
-        masks = augment.known_masks() if isinstance(augment, Measured) else ()
-        return records_from_spectra(items, layout, ids, masks=masks)
+        if not isinstance(augment, Measured):
+            return records_from_spectra(items, layout, ids)
+        records = records_from_spectra(items, layout, ids, masks=augment.known_masks())
+        if augment.options.mask:
+            name_unmasked(records)
+        return records
 
     def _layout(self) -> SliceLayout | None:
         """The axes of the spectra it was trained on; None for anything else."""

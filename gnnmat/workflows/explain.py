@@ -11,13 +11,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from gnnmat.augment.measured import Measured
 from gnnmat.augment.robust_scale import Scaled
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.ins_map import InsMap
 from gnnmat.sample import Batch, Sample, Target, collate
 from gnnmat.simulation.layout import SliceLayout
-from gnnmat.sources.spectra import records_from_spectra
 from gnnmat.sources.spectrum import Spectrum
 from gnnmat.train.attribution import Method, attribute, box_means, slice_sums
 from gnnmat.train.checkpoint import Trained
@@ -99,9 +97,7 @@ def explain(
     if not isinstance(trained.config.input, InsMap) or not trained.spec.layout:
         raise GnnmatError(f"{run} was not trained on spectra, so there are no slices to explain.")
     layout = SliceLayout.from_dict(trained.spec.layout)
-    augment = trained.augment
-    masks = augment.known_masks() if isinstance(augment, Measured) else ()
-    records = records_from_spectra([spectrum], layout, masks=masks)
+    records = predictor.records([spectrum])
     if records.refused:
         raise GnnmatError(records.refused[0].reason)
     if len(records) != 1:

@@ -62,6 +62,16 @@ def network_starts(
     return starts, errors
 
 
+def knows_couplings(run: str | Path, simulation: Simulation) -> bool:
+    """Whether a trained run predicts all couplings of a hypothesis."""
+    from gnnmat.train.judge import load_model
+    from gnnmat.zoo import find_model
+
+    targets = set(load_model(find_model(run)).targets)
+    wanted = ({f"{name}.{one}" for one in simulation.couplings(name)} for name in simulation.names)
+    return any(names <= targets for names in wanted)
+
+
 def one_spectrum(spectrum: Spectrum) -> Records:
     """The spectrum as the only record of a source."""
     sha = hashlib.sha256(np.ascontiguousarray(spectrum.image).tobytes())

@@ -69,8 +69,8 @@ def couplings(
     task: JointTask,
     ranges: dict[str, float],
     factors: dict[str, float],
-) -> dict[str, tuple[float, float]]:
-    """By hypothesis the median error in shares of the range, and coverage of two deviations."""
+) -> dict[str, tuple[dict[str, Floats], NDArray[np.bool_]]]:
+    """By hypothesis the errors of its couplings in shares of the range, and what is covered."""
     numbers = [target.name for target in task.targets if not target.classes]
     mean, deviation = (
         part.double().numpy() for part in decoded[:, -2 * len(numbers) :].chunk(2, dim=-1)
@@ -84,8 +84,18 @@ def couplings(
         spans = np.array([ranges[numbers[i]] for i in own])
         sizes = np.array([factors.get(numbers[i], 1.0) for i in own])
         covered = off <= 2 * deviation[mine][:, own] * sizes
-        found[name] = float(np.median(off / spans)), float(covered.mean())
+        short = [numbers[i].split(".")[1] for i in own]
+        found[name] = dict(zip(short, (off / spans).T, strict=True)), covered
     return found
+
+
+def surest(decoded: torch.Tensor, table: pd.DataFrame, names: tuple[str, ...], warm: float) -> Any:
+    """Accuracy of one voice near coincidence, and how sure it is there."""
+    near = near_coincidence(table)
+    voice = decoded[0][near][:, : len(names)].double().numpy()
+    chances = with_temperature(voice / voice.sum(-1, keepdims=True), warm)
+    truth = np.array([names.index(name) for name in table["hypothesis"][near]])
+    return float((chances.argmax(-1) == truth).mean()), float(chances.max(-1).mean())
 
 
 def rows_of(judge: Any, table: pd.DataFrame, found: Any) -> list[dict[str, Any]]:
@@ -116,16 +126,23 @@ def rows_of(judge: Any, table: pd.DataFrame, found: Any) -> list[dict[str, Any]]
         for name in simulation.names
         for i, coupling in enumerate(simulation.couplings(name))
     }
-    for name, (error, covered) in couplings(
+    right, sure = surest(together, table, names, judge.trust.temperature)
+    rows += [
+        row("accuracy near coincidence, five together", right, "", note=f"{near:,} images"),
+        row("mean probability of the answer near coincidence, five together", sure, ""),
+    ]
+    for name, (errors, covered) in couplings(
         together[0], table, task, ranges, judge.trust.facts.get("error_factors", {})
     ).items():
+        every = float(np.median(np.stack(list(errors.values()))))
+        what = f"couplings of {name}, five together, median error / range"
+        rows.append(row(what, every, "", against="mean of the range: .25", reach="<= .05"))
         rows += [
-            row(
-                f"couplings of {name}, five together, median error / range", error, "",
-                against="mean of the range: .25", reach="<= .05",
-            ),
-            row(f"couplings of {name}, within two standard errors", covered, "", reach=">= .90"),
-        ]  # fmt: skip
+            row(f"{name}.{coupling}, median error / range", float(np.median(off)), "")
+            for coupling, off in errors.items()
+        ]
+        what = f"couplings of {name}, within two standard errors"
+        rows.append(row(what, float(covered.mean()), "", reach=">= .90"))
     verdicts = judge.trust.judge(judge.scores(found))
     refused = float((~np.asarray(verdicts.in_distribution)).mean())
     rows.append(

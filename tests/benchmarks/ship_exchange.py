@@ -65,8 +65,14 @@ def card() -> ModelCard:
             "A resolution twice too wide or four times too sharp is not noticed: the network "
             "answers as if it were right. A fit with its chi^2 (gnnmat fit-spectrum) is needed.",
             "Where both models make the same image (JFS = JFW with JA1 = JA2, or JF2 = JF3 = 0) "
-            "there is no right answer; the probability is then near one half.",
-            "The couplings are a start for gnnmat fit-spectrum, not a result.",
+            "there is no right answer. The network then names the model that had more such images "
+            "in training, often with a probability above .9; the odds of gnnmat fit-spectrum tell.",
+            "The couplings are a start for gnnmat fit-spectrum, not a result. Of D the network "
+            "learns nothing: it answers the middle of the range with the error that this has.",
+            "A file without a mask gets the mask it was trained with only where GNNMAT_DATA names "
+            "the data; without, every pixel counts, values move a little, and a note says so.",
+            "The DUQ heads were trained without their gradient penalty (penalty: 0); as a score "
+            "of its own DUQ misses families that the verdict finds.",
             "The verdict leaves out the score 'statistics' (plain intensity statistics): it also "
             "refuses the reference images of an independent program.",
         ),

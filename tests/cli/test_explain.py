@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from gnnmat.workflows.set_folder import simulation_text
+
 from ..workflows.explained import ensemble, spectrum_file
+from ..workflows.square_lattice import square
+from ..workflows.test_fit_spectrum import QUICK
 
 Invoke = Callable[..., Result]
 
@@ -62,3 +66,17 @@ def test_mistakes_are_said_in_words(invoke: Invoke, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "(3, 4)" in done.stderr
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_a_run_that_knows_only_classes_gets_a_fit_from_a_search(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gnnmat.simulation.inference.contender.Effort", lambda: QUICK)
+    simulation = tmp_path / "square.yaml"
+    simulation.write_text(simulation_text(square()))
+    done = invoke(ensemble(), spectrum_file(), "--fit", simulation, "-o", tmp_path / "x.html")
+    assert done.exit_code == 0, done.output
+    assert "heisenberg" in (tmp_path / "x.html").read_text("utf-8")
+    done = invoke(ensemble(), spectrum_file(), "--fit", "squar_lattice")
+    assert done.exit_code == 2
+    assert "Did you mean 'square_lattice'?" in done.stderr

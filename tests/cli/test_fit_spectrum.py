@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from gnnmat.errors import GnnmatError
 from gnnmat.sources.spectrum import write_spectrum
 from gnnmat.workflows.set_folder import simulation_text
 
@@ -53,6 +54,25 @@ def test_the_command_prints_couplings_odds_advice_and_a_conclusion(
     assert "Ei 12 meV, all slices" in done.stdout
     assert f"To look at: {tmp_path}/fit/fit.html" in done.stdout
     assert (tmp_path / "fit" / "fit.json").is_file()
+
+
+def test_a_spectrum_without_a_mask_is_fitted_with_a_note(
+    invoke: Invoke, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gnnmat.workflows.fit_spectrum.fit_all", stop)
+    spectrum, simulation = files
+    absent = "instrument.mask=$NOWHERE/gaps.npz"
+    done = invoke(spectrum, "-s", simulation, "--set", absent, "--hypothesis", "heisenberg")
+    assert "reached" in done.stderr
+    assert "Note: 'made' comes without a mask, and none is at hand" in done.stderr
+    done = invoke(spectrum, "-s", simulation, "--mask", "absent.npy")
+    assert done.exit_code == 2
+    assert "absent.npy" in done.stderr
+
+
+def stop(*_: object, **__: object) -> None:
+    """In place of the fit, whose result does not matter here."""
+    raise GnnmatError("reached")
 
 
 def test_mistakes_are_said_in_words(invoke: Invoke, files: tuple[Path, Path]) -> None:
