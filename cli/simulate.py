@@ -70,6 +70,10 @@ def simulate_command(
 
     out, err = consoles()
     chosen = load_simulation(simulation, settings or [])
+
+    def warn(text: str) -> None:
+        err.print(Text("Warning: ", style="bold yellow") + Text(text), soft_wrap=True)
+
     made = simulate(
         chosen,
         output or Path("simulated") / chosen.name,
@@ -80,9 +84,7 @@ def simulate_command(
         workers=workers,
         device=device,
         quiet=quiet,
-        warn=lambda text: err.print(
-            Text("Warning: ", style="bold yellow") + Text(text), soft_wrap=True
-        ),
+        warn=warn,
     )
     for name, counts in made.manifest.hypotheses.items():
         out.print(
@@ -92,6 +94,8 @@ def simulate_command(
         )
     if made.empty:
         out.print(f"{made.empty:,} of {made.manifest.total:,} images have no intensity at all")
+    for sentence in made.manifest.warnings:
+        warn(sentence)  # once more: the first time may be hours ago
     out.print(f"\nOverview:  {made.overview}", soft_wrap=True)
     learn = f"gnnmat train spectra --set data.source.path={shlex.quote(str(made.folder))}"
     out.print(f"Try next:  {learn}", soft_wrap=True, markup=False)

@@ -6,6 +6,7 @@ import csv
 import os
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,9 +74,10 @@ def read_mask(path: Path, shape: tuple[int, ...]) -> NDArray[np.bool_]:
         GnnmatError: not such a file, another shape than the images have, or nothing is left.
     """
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        mask = loaded if isinstance(loaded, np.ndarray) else loaded["mask"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        with path.open("rb") as file:  # an archive that is cut short would be left open
+            loaded: Any = np.load(file, allow_pickle=False)
+            mask = loaded if isinstance(loaded, np.ndarray) else loaded["mask"]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise GnnmatError(
             f"{path} holds no mask.", why="Expected an .npy file, or an .npz file with 'mask'."
         ) from error

@@ -36,15 +36,26 @@ class Cnn(BaseModel):
             raise GnnmatError(
                 f"cnn needs images of rank 1, 2 or 3, these have rank {len(spec.image_shape)}."
             )
-        return CnnEncoder(
+        encoder = CnnEncoder(
             spec.channels, len(spec.image_shape), self.widths, self.kernel, self.stride
         )
+        if len(spec.image_shape) == 2:
+            rows, columns = (self._cells(pixels) for pixels in spec.image_shape)
+            encoder.map_shape = rows, columns
+        return encoder
+
+    def _cells(self, pixels: int) -> int:
+        """Pixels of the last map along an axis."""
+        for _ in self.widths:
+            pixels = (pixels + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+        return pixels
 
 
 class CnnEncoder(Encoder):
     """Convolutions whose last feature map is the local features, one row a pixel."""
 
     reads: ClassVar[tuple[str, ...]] = ("image",)
+    map_shape: tuple[int, int] | None = None
 
     def __init__(
         self, channels: int, rank: int, widths: tuple[int, ...], kernel: int, stride: int

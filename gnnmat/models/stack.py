@@ -107,6 +107,22 @@ class StackEncoder(Encoder):
         image: Tensor = batch.image
         return image
 
+    def on_image(self, cells: Tensor) -> Tensor:
+        """(H, W) the pixels (cells,) of the last map, each spread evenly over what it looks at.
+
+        Every cell looks at one wave vector in all slices, and at its mirror images, so all slices
+        get the same.
+        """
+        row, column = torch.arange(self.tiling.height), torch.arange(self.tiling.width)
+        if self.symmetric:
+            row, column = torch.minimum(row, row.flip(0)), torch.minimum(column, column.flip(0))
+        wide = self.gate.shape[-1]
+        place = (row // STRIDE)[:, None] * wide + column // STRIDE
+        tiles = place.expand(1, self.tiling.count, 1, *place.shape)
+        whole = self.tiling.join(tiles)[0, 0]
+        counts = torch.bincount(whole.ravel(), minlength=len(cells)).clamp(min=1)
+        return (cells / counts)[whole]
+
 
 class MaskedStackEncoder(StackEncoder):
     """Knows which zeros were not measured."""

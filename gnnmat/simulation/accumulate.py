@@ -25,7 +25,8 @@ def add_batched(
         total: (pixels,) intensity per meV.
         tile: sample points.
         bands: (K, parities, m) energies in meV.
-        table: (rows, 2, groups) complex amplitudes.
+        table: (rows, 2, groups) complex amplitudes, grid point by grid point, mode by mode, and
+            for every kind of zone.
         first: first band that may count.
         last: the band after the last.
         samples: points a pixel.
@@ -40,7 +41,9 @@ def add_batched(
     parity = rest.div(count, rounding_mode="floor")
     mode = parity * bands.shape[2] + rest - parity * count + first
     kinds = len(table) // bands.numel()
-    f = table.index_select(0, tile.row.index_select(0, sample) + mode * kinds)  # (P, 2, groups)
+    point = tile.k.index_select(0, sample) * (parities * bands.shape[2]) + mode
+    row = point * kinds + tile.kind.index_select(0, sample)
+    f = table.index_select(0, row)  # (P, 2, groups)
     factor = tile.factor.flatten(0, 1).index_select(0, sample * parities + parity)
     f = torch.view_as_real((f * factor[:, None]).sum(-1))
     polar = tile.polar.index_select(0, sample)
@@ -71,7 +74,7 @@ def add_compiled(
     add_modes(
         total.numpy(),
         tile.k.numpy(),
-        tile.row.numpy(),
+        tile.kind.numpy(),
         tile.centre.numpy(),
         tile.reach.numpy(),
         tile.scale.numpy(),

@@ -28,7 +28,7 @@ def _erf(x: Any, table: Any) -> Any:
 def add_modes(
     total: Any,
     k: Any,
-    row: Any,
+    kind: Any,
     centre: Any,
     reach: Any,
     scale: Any,
@@ -49,7 +49,7 @@ def add_modes(
     Args:
         total: (pixels,) intensity.
         k: (S,) grid point.
-        row: (S,) row of the first mode in ``amplitude``.
+        kind: (S,) kind of the zone.
         centre: (S,) meV.
         reach: (S,) meV.
         scale: (S,) 1/meV.
@@ -57,8 +57,9 @@ def add_modes(
         polar: (S, 3).
         half: meV.
         bands: (K, parities, m) meV, ascending along m.
-        amplitude: (rows, 4 groups): Re and Im of F1 of every group, then of F2.
-        kinds: rows from one mode to the next.
+        amplitude: (rows, 4 groups): Re and Im of F1 of every group, then of F2; a row for every
+            grid point, mode and kind of zone.
+        kinds: kinds of zones, which are the rows from one mode to the next.
         first: first band that may count.
         last: the band after the last.
         samples: points a pixel.
@@ -69,6 +70,7 @@ def add_modes(
     groups = factor.shape[2]
     for s in range(len(k)):
         here, middle, far = k[s], centre[s], reach[s]
+        row = here * parities * modes * kinds + kind[s]
         value = np.float32(0.0)
         for parity in range(parities):
             for band in range(first, last):
@@ -77,7 +79,7 @@ def add_modes(
                     break
                 if off < -far:
                     continue
-                place = row[s] + (parity * modes + band) * kinds
+                place = row + (parity * modes + band) * kinds
                 ax = ay = bx = by = np.float32(0.0)
                 for group in range(groups):
                     f = factor[s, parity, group]

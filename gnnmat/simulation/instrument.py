@@ -131,15 +131,23 @@ def _wave_vectors(
     reciprocal: Floats,
     flat: bool,
 ) -> tuple[Floats, Floats, Floats]:
-    """Wave vectors of points (..., 2) in (h, k): l follows from the conservation laws."""
+    """Wave vectors of points (..., 2) in (h, k): l follows from the conservation laws.
+
+    Q = k_i - k_f with k_i along the beam: across the beam Q is what h and k say, along it
+    k_i - sqrt(k_f^2 - across^2). Where the axes of h and k are not perpendicular to the beam,
+    as in a monoclinic cell, l makes up only what they leave of the latter.
+    """
     turned = axes @ twin
     base = place @ turned[:, :2].T  # l = 0
     third = turned[:, 2] @ reciprocal  # 1/Å per unit of l, along the beam
-    across = ((base @ reciprocal) ** 2).sum(-1)
-    final = (ei - energy) / NEUTRON - across
+    per_unit = np.linalg.norm(third)
+    beam = third / per_unit
+    own = base @ reciprocal @ beam  # along the beam already at l = 0
+    across = base @ reciprocal - own[..., None] * beam
+    final = (ei - energy) / NEUTRON - (across**2).sum(-1)
     reachable = final > 0
     along = np.sqrt(ei / NEUTRON) - np.sqrt(np.maximum(final, 0))
-    units = np.zeros_like(along) if flat else along / np.linalg.norm(third)
+    units = np.zeros_like(along) if flat else (along - own) / per_unit
     q = base + units[..., None] * turned[:, 2]
-    cartesian = base @ reciprocal + along[..., None] * third / np.linalg.norm(third)
+    cartesian = across + along[..., None] * beam
     return q, cartesian, reachable

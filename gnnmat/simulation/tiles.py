@@ -24,8 +24,7 @@ class Tile:
 
     Args:
         k: (S,) grid point.
-        row: (S,) row of the first mode in the table of amplitudes; the next mode lies as many
-            rows further as there are kinds of zones.
+        kind: (S,) kind of its zone, see `Geometry`.
         centre: (S,) energy at which a mode lies in the middle of the bin, meV.
         reach: (S,) farthest distance from it that counts, meV.
         scale: (S,) 1 / (sqrt 2 sigma), 1/meV.
@@ -38,7 +37,7 @@ class Tile:
     """
 
     k: Tensor
-    row: Tensor
+    kind: Tensor
     centre: Tensor
     reach: Tensor
     scale: Tensor
@@ -69,16 +68,19 @@ def wave_grid(moving: Floats, points: int, *, shift: float) -> Tensor:
 class Geometry:
     """Grid, zones and groups of sites of one magnet.
 
+    Zones whose phases agree at every site are of one kind: there are few where positions are
+    simple fractions, else as many as zones. `find` adds those that its samples need.
+
     Args:
         solver: its spin waves.
         grid: points along each direction of the zone, even.
-        reach: zones on each side of the first that may be asked for.
     """
 
-    def __init__(self, solver: Collinear, grid: int, reach: int = 8) -> None:
+    def __init__(self, solver: Collinear, grid: int) -> None:
         self.solver = solver
         self.grid = grid
-        self.reach = reach
+        self._kinds: dict[bytes, int] = {}
+        self._phases: list[NDArray[np.complex128]] = []
         blocks, system = solver.blocks, solver.system
         self.moving = blocks.moving
         # Sites whose factor is the same at every sample: one ion, one height, one partner.
@@ -95,17 +97,19 @@ class Geometry:
             np.array([i for i, key in enumerate(keys) if key == one]) for one in order
         ]
         self.one_phase = len({key[1:] for key in order}) == 1
-        cells = [np.arange(-reach, reach) if active else np.zeros(1) for active in self.moving]
-        zones = np.stack(np.meshgrid(*cells, indexing="ij"), -1).reshape(-1, 3)
-        phases = np.round(np.exp(-2j * np.pi * zones @ (own * self.moving).T), 9)
-        kinds, self.lookup = np.unique(phases, axis=0, return_inverse=True)
-        self.phases = torch.from_numpy(kinds)
-        # (2 n, kinds * 2 * groups): amplitudes of the representatives -> structure factors.
-        mixing = np.zeros((2, len(own), len(kinds), 2, len(order)), dtype=complex)
+
+    @property
+    def mixing(self) -> Tensor:
+        """(2 n, kinds * 2 * groups): amplitudes of the representatives -> structure factors.
+
+        Complete once all samples have been looked up.
+        """
+        kinds = np.array(self._phases)
+        mixing = np.zeros((2, kinds.shape[1], len(kinds), 2, len(self.groups)), dtype=complex)
         for place, group in enumerate(self.groups):
             for component in range(2):
                 mixing[component, group, :, component, place] = kinds[:, group].T
-        self.mixing = torch.from_numpy(mixing.reshape(2 * len(own), -1))
+        return torch.from_numpy(mixing.reshape(2 * kinds.shape[1], -1))
 
     def find(self, q: Floats) -> tuple[Ints, Ints, Floats, NDArray[np.bool_]]:
         """Grid point, kind of zone, zone (S, 3), and whether the sample is taken at -q."""
@@ -116,14 +120,30 @@ class Geometry:
         index[turned] = self.grid - 1 - index[turned]
         zone = place.copy()
         zone[turned] = -place[turned] - 1
+        zone *= self.moving
         k = np.zeros(len(q), dtype=np.int64)
-        kind = np.zeros(len(q), dtype=np.int64)
         for axis in np.flatnonzero(self.moving):
             k = k * (self.grid // 2 if axis == first else self.grid) + index[:, axis]
-            cell = np.clip(zone[:, axis] + self.reach, 0, 2 * self.reach - 1)
-            kind = kind * 2 * self.reach + cell.astype(np.int64)
-        kinds = np.asarray(self.lookup.reshape(-1)[kind], dtype=np.int64)
-        return k, kinds, zone * self.moving, turned
+        return k, self._kind(zone), zone, turned
+
+    def _kind(self, zone: Floats) -> Ints:
+        """(S,) kind of every zone (S, 3); new ones are kept."""
+        if not len(zone):
+            return np.zeros(0, dtype=np.int64)
+        # One number a zone of the box that they fill: cheaper to sort than triples.
+        cell = zone.astype(np.int64)
+        cell -= cell.min(axis=0)
+        number = np.ravel_multi_index(tuple(cell.T), tuple(cell.max(axis=0) + 1))
+        _, chosen, back = np.unique(number, return_index=True, return_inverse=True)
+        own = self.solver.system.positions[self.solver.blocks.representatives] * self.moving
+        # Adding zero turns -0 into 0.
+        phases = np.round(np.exp(-2j * np.pi * zone[chosen] @ own.T), 9) + 0.0
+        for phase in phases:
+            if phase.tobytes() not in self._kinds:
+                self._kinds[phase.tobytes()] = len(self._phases)
+                self._phases.append(phase)
+        kinds = np.array([self._kinds[phase.tobytes()] for phase in phases])
+        return kinds[back.reshape(-1)]
 
     def factors(
         self, q: Floats, length: Floats, zone: Floats, turned: NDArray[np.bool_], ions: bool
@@ -210,12 +230,10 @@ def build_tiles(
         def real(array: Floats) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device, torch.float32)
 
-        modes = len(geometry.solver.blocks.representatives) * len(geometry.solver.blocks.parities)
-        row = k * modes * len(geometry.phases) + kind
         tiles.append(
             Tile(
                 k=torch.from_numpy(k).to(device),
-                row=torch.from_numpy(row).to(device),
+                kind=torch.from_numpy(kind).to(device),
                 centre=real(centre),
                 reach=real(reach),
                 scale=real(1 / (np.sqrt(2) * width)),

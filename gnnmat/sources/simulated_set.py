@@ -52,7 +52,7 @@ class Manifest(_Part):
     image_shape: tuple[int, int] = Field(description="Rows and columns.")
     versions: dict[str, str] = Field(description="Of the packages that began it.")
     hypotheses: dict[str, Counts] = Field(description="By name, in the order of the rows.")
-    warnings: tuple[str, ...] = Field((), description="What the first images showed.")
+    warnings: tuple[str, ...] = Field((), description="What to know before learning from it.")
     shards: dict[int, Shard] = Field({}, description="Finished files by number.")
 
     @property

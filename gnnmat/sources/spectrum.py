@@ -22,7 +22,8 @@ class Spectrum:
     Args:
         image: (R, C) intensities, finite, zero where there is no detector.
         mask: (R, C) True where there is no detector.
-        layout: axes and energies of the slices; None where they are not known.
+        layout: axes and energies of the slices; None where they are not known. Then h is taken
+            to fall from row to row and k to rise, and nothing can check it.
         name: for messages and tables.
     """
 
@@ -63,6 +64,8 @@ def read_spectrum(
         path: the file; ``$VARIABLES`` are filled in.
         layout: the wanted axes. An image whose axes run the other way is turned, with its
             mask; one without axes is taken to have these. None: h falls, k rises, as drawn.
+            Without axes the orientation cannot be checked: an image that is flipped together
+            with its mask is taken as it is, h falling from row to row and k rising.
         clip: set negative intensities to zero instead of refusing them.
         masks: (R, C) masks of known instruments in the orientation of ``layout``. An image that
             comes without a mask gets the first of them under which it is zero everywhere.

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
+from gnnmat.models.stack import StackEncoder
 from gnnmat.sample import Batch, Features
 from gnnmat.tasks.classification import ClassificationTask
 from gnnmat.tasks.joint import JointTask
@@ -54,15 +55,17 @@ def log_odds(scores: Tensor, label: int) -> Tensor:
 
 
 def grad_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
-    """(R, C) map of any encoder whose last map covers the image.
+    """(R, C) map of any encoder whose last map covers the image, or the wave vectors of slices.
 
     Source: Selvaraju et al., ICCV 2017, arXiv 1610.02391; signs are kept, since what speaks
     against a class is shown as well.
     """
     local, gradient = _slopes(trained, batch, label)
-    shape = _map_shape(trained.encoder)
-    cam = (local * gradient.mean(dim=0)).sum(dim=1).view(shape)
-    return laid_out(cam, trained.encoder, _size(batch))
+    cam = (local * gradient.mean(dim=0)).sum(dim=1)
+    encoder = _inner(trained.encoder)
+    if isinstance(encoder, StackEncoder):
+        return encoder.on_image(cam)
+    return laid_out(cam.view(_map_shape(encoder)), encoder, _size(batch))
 
 
 def exact_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
@@ -116,8 +119,7 @@ def laid_out(cam: Tensor, encoder: Encoder, size: tuple[int, int]) -> Tensor:
         encoder: that made it.
         size: (R, C) of the image.
     """
-    inner = encoder.encoder if isinstance(encoder, Cleaned) else encoder
-    layers = getattr(inner, "layers", None)
+    layers = getattr(_inner(encoder), "layers", None)
     grids = [
         _grid(layers, axis, cells, pixels)
         for axis, (cells, pixels) in enumerate(zip(cam.shape, size, strict=True))
@@ -131,7 +133,8 @@ def laid_out(cam: Tensor, encoder: Encoder, size: tuple[int, int]) -> Tensor:
 
 def _slopes(trained: Trained, batch: Batch, label: int) -> tuple[Tensor, Tensor]:
     """Local features (pixels, width) and the slopes of the log-odds with respect to them."""
-    _map_shape(trained.encoder)
+    if not isinstance(_inner(trained.encoder), StackEncoder):
+        _map_shape(trained.encoder)
     with torch.no_grad():
         local = trained.encoder.local(batch)
     local = local.detach().requires_grad_(True)
@@ -141,12 +144,19 @@ def _slopes(trained: Trained, batch: Batch, label: int) -> tuple[Tensor, Tensor]
     return local.detach(), gradient
 
 
+def _inner(encoder: Encoder) -> Encoder:
+    """The encoder behind an autoencoder, if there is one."""
+    return encoder.encoder if isinstance(encoder, Cleaned) else encoder
+
+
 def _map_shape(encoder: Encoder) -> tuple[int, int]:
     shape: tuple[int, int] | None = getattr(encoder, "map_shape", None)
     if shape is None:
         raise GnnmatError(
             "This encoder has no map that covers the image, so it has no class activation map.",
-            why="Its slices are mixed before the last map.",
+            why="Its slices are mixed before the last map."
+            if isinstance(_inner(encoder), StackEncoder)
+            else "It does not tell the shape of its last map: map_shape.",
             fix=OTHER,
         )
     return shape

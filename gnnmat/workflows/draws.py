@@ -91,8 +91,9 @@ def _search(
             raise GnnmatError(
                 f"Hypothesis '{name}': only {stable:,} of {start:,} draws are stable.",
                 why="The ordered directions are no minimum of the energy for these couplings.",
-                fix=f"Narrow hypotheses.{name}.couplings, correct the directions of the sites, or "
-                "keep unstable draws with --keep-unstable.",
+                fix=f"Narrow hypotheses.{name}.couplings, correct the directions of the sites "
+                "(find_ground_state of gnnmat.simulation.spin_waves.ground_state looks for better "
+                "ones), or keep unstable draws with --keep-unstable.",
             )
 
 

@@ -15,18 +15,20 @@ from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.simulation.hypotheses import Simulation
 from gnnmat.simulation.inference.contender import Contender, Effort
 from gnnmat.simulation.inference.fitting import fit_all
-from gnnmat.simulation.inference.identifiability import Exchange, find_exchanges
+from gnnmat.simulation.inference.identifiability import Exchange
 from gnnmat.simulation.inference.misfit import Imperfect
 from gnnmat.simulation.inference.observation import Observation
 from gnnmat.simulation.inference.space import CouplingSpace, Floats
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.simulation.spectra import SpectrumSimulator
 from gnnmat.sources.spectrum import Spectrum
+from gnnmat.sources.spectrum_axes import arranged
 from gnnmat.workflows.fit_folder import check_folder, write_fit
 from gnnmat.workflows.fit_progress import Advance, Counted, expected_images, fit_progress
 from gnnmat.workflows.fit_result import SpectrumFit
 from gnnmat.workflows.fit_start import Values, given_start, network_starts, stable_starts
 from gnnmat.workflows.next_setting import advice
+from gnnmat.workflows.symmetries import image_exchanges
 
 COARSE_GRID, COARSE_SAMPLES = 48, 4  # of the images that a search compares
 FINER = 2  # times as many samples a pixel, and points of the zone, in the last round
@@ -82,7 +84,7 @@ def fit_spectrum(
         contenders = []
         for one in begin:
             tell(f"{one.name}: looking for symmetries")
-            found = find_exchanges(one.simulator, one.space) if symmetries else []
+            found = image_exchanges(simulation, one.name) if symmetries else []
             exchanges[one.name] = found
             contenders.append(_contender(simulation, one, len(found), device, advance))
         imperfect = imperfections(observed.layout)
@@ -103,37 +105,23 @@ def fit_spectrum(
 
 
 def observe(spectrum: Spectrum, simulation: Simulation) -> Observation:
-    """The spectrum as it is compared with images of the simulation.
+    """The spectrum as it is compared with images of the simulation, on its axes.
+
+    Image and mask are turned together where axes run the other way. Without axes the image is
+    taken to have those of the simulation; that cannot be checked.
 
     Raises:
         GnnmatError: its axes are not those of the simulation.
     """
     layout = simulation.layout.build()
     if spectrum.layout is not None:
-        _check_axes(spectrum, spectrum.layout, layout)
+        try:
+            spectrum = arranged(spectrum, layout, "simulation's")
+        except GnnmatError as error:
+            fix = "Describe the spectrum's axes under layout: of the simulation."
+            raise GnnmatError(error.what, why=error.why, fix=fix) from error
     image = np.where(spectrum.mask, 0.0, spectrum.image).astype(float)
     return Observation(image, np.asarray(spectrum.mask, dtype=bool), layout)
-
-
-def _check_axes(spectrum: Spectrum, own: SliceLayout, wanted: SliceLayout) -> None:
-    for what, first, second in (
-        ("incident energies", own.incident_energies, wanted.incident_energies),
-        ("energy bins", own.energy_edges, wanted.energy_edges),
-        ("h axis", own.h, wanted.h),
-        ("k axis", own.k, wanted.k),
-    ):
-        a, b = np.array(first, dtype=float), np.array(second, dtype=float)
-        if a.shape != b.shape or not np.allclose(a, b, rtol=1e-3, atol=1e-3):
-            raise GnnmatError(
-                f"'{spectrum.name}': the {what} of the spectrum and of the simulation differ.",
-                why=f"{_ends(a)} against {_ends(b)}.",
-                fix="Describe the spectrum's axes under layout: of the simulation.",
-            )
-
-
-def _ends(values: Floats) -> str:
-    flat = values.ravel()
-    return f"{len(flat)} numbers from {flat[0]:g} to {flat[-1]:g}"
 
 
 @dataclass(frozen=True)

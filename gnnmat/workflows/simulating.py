@@ -36,6 +36,7 @@ from gnnmat.workflows.rendering import Draw, choose_device, forget_simulators, r
 from gnnmat.workflows.set_folder import claimed
 from gnnmat.workflows.set_overview import write_overview
 from gnnmat.workflows.shards import write_shard
+from gnnmat.workflows.symmetries import undeclared_exchanges
 
 SHARD = 256  # images
 Warn = Callable[[str], None]
@@ -100,7 +101,7 @@ def simulate(
         workers: processes; None: one a core, or this one alone for a device.
         device: 'auto', 'cpu', 'cuda', 'cuda:1'.
         quiet: no progress bars.
-        warn: told at once what the first images show.
+        warn: told at once what the first images show, and which couplings none tells apart.
 
     Raises:
         GnnmatError: the folder is in use or holds something else, hardly a draw is stable, nothing
@@ -128,10 +129,9 @@ def simulate(
             for number, rows in enumerate(_rows(simulation, manifest, draws))
             if number not in manifest.shards
         }
-        count = sum(len(rows) for rows in missing.values())
         stream = render(text, list(missing.values()), workers=workers, device=chosen)
         with closing(stream):
-            bar = with_progress(stream, count, "Rendering", quiet)
+            bar = with_progress(stream, sum(map(len, missing.values())), "Rendering", quiet)
             manifest = _fill(simulation, folder, manifest, missing, bar, warn)
         write_overview(folder, simulation.name, manifest)
         return SimulatedSet(folder, manifest)
@@ -181,6 +181,10 @@ def _begin(
         }
         kept = {"versions": earlier.versions, "shards": shards, "warnings": earlier.warnings}
         manifest = manifest.model_copy(update=kept)
+    if 0 not in manifest.shards:
+        for sentence in (sentences := undeclared_exchanges(simulation)):
+            warn(sentence)
+        manifest = manifest.model_copy(update={"warnings": tuple(sentences)})
     write_atomically(folder / LAYOUT, json.dumps(simulation.layout.build().to_dict()) + "\n")
     write_atomically(folder / MANIFEST, manifest.to_json())
     return manifest
@@ -232,7 +236,7 @@ def _fill(
             update: dict[str, object] = {"shards": shards}
             if number == 0:
                 sentences = dark_energies(layout, images, [row.hypothesis for row in rows])
-                update["warnings"] = tuple(sentences)
+                update["warnings"] = (*manifest.warnings, *sentences)
                 for sentence in sentences:
                     warn(sentence)
             manifest = manifest.model_copy(update=update)

@@ -68,6 +68,25 @@ def test_bad_mask_is_refused(tmp_path: Path, array: np.ndarray, words: str) -> N
         read_mask(tmp_path / "mask.npy", (10, 10))
 
 
+@pytest.mark.parametrize("kept", [40, -30])  # of its first member; without the list at its end
+def test_archive_cut_short_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "mask.npz"
+    np.savez(path, mask=np.eye(10, dtype=bool))
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(GnnmatError, match="holds no mask"):
+        read_mask(path, (10, 10))
+
+
+def test_archive_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mask.npz"
+    np.savez(path, mask=np.eye(10, dtype=bool))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"NUMPY") + 150] ^= 1  # inside the array: its checksum does not fit
+    path.write_bytes(content)
+    with pytest.raises(GnnmatError, match="holds no mask"):
+        read_mask(path, (10, 10))
+
+
 def test_archive_without_a_mask_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "mask.npz", other=np.zeros(3))
     with pytest.raises(GnnmatError, match="holds no mask"):

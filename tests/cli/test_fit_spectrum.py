@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -56,15 +58,19 @@ def test_the_command_prints_couplings_odds_advice_and_a_conclusion(
     assert (tmp_path / "fit" / "fit.json").is_file()
 
 
+@pytest.mark.filterwarnings("default::gnnmat.errors.GnnmatWarning")
 def test_a_spectrum_without_a_mask_is_fitted_with_a_note(
-    invoke: Invoke, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gnnmat.workflows.fit_spectrum.fit_all", stop)
-    spectrum, simulation = files
+    _, simulation = files
+    made = measured(small(), TRUTH)
+    whole = replace(made, mask=np.zeros_like(made.mask), name="whole")
+    spectrum = write_spectrum(tmp_path / "whole.npz", whole)
     absent = "instrument.mask=$NOWHERE/gaps.npz"
     done = invoke(spectrum, "-s", simulation, "--set", absent, "--hypothesis", "heisenberg")
     assert "reached" in done.stderr
-    assert "Note: 'made' comes without a mask, and none is at hand" in done.stderr
+    assert "Note: 'whole' comes without a mask, and none is at hand" in done.stderr
     done = invoke(spectrum, "-s", simulation, "--mask", "absent.npy")
     assert done.exit_code == 2
     assert "absent.npy" in done.stderr

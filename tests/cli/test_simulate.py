@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 import gnnmat
 from gnnmat.workflows.set_folder import simulation_text
 
-from ..workflows.square_lattice import square
+from ..workflows.square_lattice import square, stripes
 
 Invoke = Callable[..., Result]
 SMALL = ["-n", "5", "--shard-size", "4", "--workers", "1", "--device", "cpu"]
@@ -108,6 +108,19 @@ def test_a_warning_stands_on_standard_error(invoke: Invoke, recipe: Path, tmp_pa
     assert done.exit_code == 0
     assert "Warning: Ei 120 meV: nothing of 'heisenberg' lies in these slices" in done.stderr
     assert "Warning" not in done.stdout
+
+
+def test_couplings_that_no_image_tells_apart_are_said_before_and_after(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    path = tmp_path / "stripes.yaml"
+    path.write_text(simulation_text(stripes()))
+    first, again = (invoke(path, "-o", tmp_path / "set", *SMALL) for _ in range(2))
+    sentence = "Warning: Hypothesis 'stripes': the image stays the same"
+    lines = "    same_image: [{exchange: [[X, Y]], larger: X}]\n"
+    assert (first.stderr.count(sentence), again.stderr.count(sentence)) == (2, 1)
+    assert (first.stderr.count(lines), again.stderr.count(lines)) == (2, 1)
+    assert first.output.rindex(sentence) > first.output.index("stripes: 5 drawn")
 
 
 def test_python_warns_as_python_does(recipe: Path, tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ MAPS = [
     ("butler", "grad_cam"),
     ("butler", "cam"),
     ("cnn", "integrated_gradients"),
+    ("cnn", "grad_cam"),
+    ("cnn", "cam"),
 ]
 
 
@@ -151,7 +153,46 @@ def test_integrated_gradients_add_up_to_the_change_of_the_log_odds() -> None:
     assert found.map.sum() == pytest.approx(ends[0] - ends[1], abs=0.02)
 
 
-@pytest.mark.parametrize("name", ["slices", "butler"])
+def test_a_map_of_stacked_slices_finds_the_wave_vector_in_all_slices() -> None:
+    images, labels = planted(12, 1)
+    shares = {}
+    for trained in (True, False):
+        found = [
+            attribute([known("stack", trained)], batch_of(image[None]), label=1, method="grad_cam")
+            for image, label in zip(images, labels, strict=True)
+            if label
+        ]
+        tiles = np.abs(np.mean([one.map for one in found], axis=0)).reshape(2, 12, 4, 12)
+        assert np.ptp(tiles, axis=(0, 2)).max() < 1e-6 * tiles.max()
+        one = tiles[0, :, 0]
+        shares[trained] = one[4:8, 4:8].sum() / one.sum()
+    assert shares[True] > 1.5 * 16 / 144  # the window is a ninth of a slice
+    assert shares[False] < 1.5 * 16 / 144
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "symmetric"), [(12, 12, True), (11, 9, True), (10, 7, False)]
+)
+def test_cells_of_stacked_slices_lie_where_they_look(
+    height: int, width: int, symmetric: bool
+) -> None:
+    """Against the pixels that a cell depends on most, found by its slopes."""
+    spec = replace(SPEC, image_shape=(height, width), layout={})
+    model = Stack(width=4, features=4, blocks=0, symmetric=symmetric).build(spec).eval()
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.abs_()  # so that nothing is cut off
+    image = torch.rand(1, 1, height, width, requires_grad=True)
+    count = model.gate.shape[-2] * model.gate.shape[-1]
+    for cell in range(count):
+        (slopes,) = torch.autograd.grad(model.local(batch_of(image))[cell].sum(), image)
+        seen = slopes[0, 0] != 0
+        laid = model.on_image(torch.eye(count)[cell])
+        assert laid.sum() == pytest.approx(1.0)
+        assert not (laid[~seen] != 0).any()
+
+
+@pytest.mark.parametrize("name", ["slices", "butler", "cnn"])
 def test_the_exact_map_adds_up_to_the_log_odds(name: str) -> None:
     one = known(name, True)
     found = attribute([one], batch_of(planted(1, 5)[0]), label=1, method="cam")

@@ -104,7 +104,7 @@ def test_a_spectrum_without_a_mask_gets_the_mask_of_the_run_that_fits(predictor:
         bare = replace(whole, mask=np.zeros_like(mask), name="bare")
         table = predictor.predict([whole, bare])
         assert table["prediction"].nunique() == 1
-        assert np.array_equal(predictor._records([bare], None).raws[0].mask, mask)
+        assert np.array_equal(predictor.records([bare], None).raws[0].mask, mask)
 
 
 def test_other_spectra_are_refused_in_words_beside_good_ones(

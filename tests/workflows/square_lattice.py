@@ -46,3 +46,28 @@ def square(**options: Any) -> Simulation:
             tree = tree.setdefault(key, {})
         tree[last] = value
     return parse_simulation(plain)
+
+
+def stripes(twins: bool = True, **hypothesis: Any) -> Simulation:
+    """A ferromagnet with bonds X along a and Y along b, and a further coupling Z along both.
+
+    All have the same range. A twin with a and b exchanged makes X and Y exchangeable.
+
+    Args:
+        twins: whether there is one.
+        hypothesis: what else is declared of it.
+    """
+    exchanged = {"axes": [[0, 1, 0], [1, 0, 0], [0, 0, 1]]}
+    bonds = {"X": [[1, 0, 0]], "Y": [[0, 1, 0]], "Z": [[2, 0, 0], [0, 2, 0]]}
+    site = {"name": "up", "ion": "Cu2+", "spin": 0.5, "position": [0, 0, 0]}
+    return square(
+        magnet={"lattice": [5.0, 5.0, 12.0], "sites": [{**site, "direction": [0, 0, 1]}]},
+        instrument={"twins": [{}, exchanged] if twins else [{}]},
+        hypotheses={
+            "stripes": {
+                "couplings": {name: {"range": [-8.0, -2.0]} for name in bonds},
+                "bonds": [{"coupling": name, "vectors": ways} for name, ways in bonds.items()],
+                **hypothesis,
+            }
+        },
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from gnnmat.simulation.inference.search import Search
 from gnnmat.simulation.inference.space import Floats, render
 from gnnmat.sources.spectrum import Spectrum, write_spectrum
 from gnnmat.workflows.fit_result import SpectrumFit
-from gnnmat.workflows.fit_spectrum import fit_spectrum
+from gnnmat.workflows.fit_spectrum import fit_spectrum, observe
 from gnnmat.workflows.fit_start import network_starts, one_spectrum, stable_starts
 
 from .square_lattice import square
@@ -165,8 +166,31 @@ def test_unknown_hypothesis_is_refused_with_the_nearest(spectrum: Spectrum) -> N
 def test_other_axes_than_those_of_the_simulation_are_refused(spectrum: Spectrum) -> None:
     other = small()
     layout = other.layout.model_copy(update={"incident_energies": (8.0, 20.0)})
-    with pytest.raises(GnnmatError, match="incident energies of the spectrum and of the simul"):
+    with pytest.raises(
+        GnnmatError, match="incident energies of the spectrum and the simulation's ones"
+    ):
         fit_spectrum(spectrum, other.model_copy(update={"layout": layout}))
+
+
+def test_a_spectrum_drawn_the_other_way_round_is_turned_with_its_mask(spectrum: Spectrum) -> None:
+    own = spectrum.layout
+    assert own is not None
+    turned = replace(
+        own,
+        h=own.h[::-1],
+        k=own.k[::-1],
+        incident_energies=(16.0, 8.0),
+        energy_edges=own.energy_edges[::-1],
+    )
+    image, mask = (
+        np.ascontiguousarray(turned.to_image(own.to_tiles(array)[::-1, :, ::-1, ::-1]))
+        for array in (spectrum.image, spectrum.mask)
+    )
+    other = observe(Spectrum(image, mask, turned, "turned"), small())
+    wanted = observe(spectrum, small())
+    assert not np.array_equal(image, spectrum.image)
+    np.testing.assert_array_equal(other.image, wanted.image)
+    np.testing.assert_array_equal(other.mask, wanted.mask)
 
 
 def test_a_folder_with_a_fit_is_kept_unless_told_otherwise(

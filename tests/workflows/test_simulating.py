@@ -17,6 +17,7 @@ import torch
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.hypotheses import Simulation, load_simulation
+from gnnmat.simulation.spin_waves import ground_state
 from gnnmat.sources.simulated_set import image_file, read_manifest
 from gnnmat.workflows import draws, rendering, set_folder, simulating
 from gnnmat.workflows.draws import draw_values
@@ -371,6 +372,9 @@ def test_a_hypothesis_that_is_never_stable_is_given_up(
     with pytest.raises(GnnmatError, match="only 0 of 128 draws are stable") as said:
         simulate(ferromagnet, tmp_path, **SMALL)
     assert "hypotheses.heisenberg.couplings" in said.value.fix
+    place = "find_ground_state of gnnmat.simulation.spin_waves.ground_state"
+    assert place in said.value.fix
+    assert hasattr(ground_state, "find_ground_state")
 
 
 def test_slices_that_see_nothing_are_refused_before_the_rest_is_computed(tmp_path: Path) -> None:

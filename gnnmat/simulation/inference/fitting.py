@@ -143,8 +143,10 @@ def _exchanged(
     """
     space, point = contender.space, found.point
     work = _work(observed, contender, noise, tell)
-    every = [exchanged(point.values, space, one) for one in candidate_exchanges(space)]
-    values = np.array(every[:MOST_EXCHANGES]).reshape(-1, len(space.names))
+    every = candidate_exchanges(space, MOST_EXCHANGES)
+    values = np.array([exchanged(point.values, space, one) for one in every]).reshape(
+        -1, len(space.names)
+    )
     values = values[is_stable(contender.simulator, values)] if len(values) else values
     trials = [work.point(one) for one in values]
     if not trials:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, combinations, islice
 
 import numpy as np
 
-from gnnmat.errors import GnnmatError
 from gnnmat.simulation.inference.space import (
     CouplingSpace,
     Floats,
@@ -19,6 +18,8 @@ from gnnmat.simulation.inference.space import (
 )
 
 MOST = 2000  # exchanges that are tried
+TOGETHER, ROUNDS = 16, 20  # draws that are tested at a time, and how often
+MOVED = 0.5  # of the change halfway: an image that depends evenly on couplings changes by 2
 Exchange = tuple[tuple[str, str], ...]
 
 
@@ -73,41 +74,34 @@ def _words(weights: Floats, names: tuple[str, ...]) -> str:
     return text
 
 
-def candidate_exchanges(space: CouplingSpace) -> list[Exchange]:
-    """Ways to exchange couplings of equal range in pairs, one or several pairs at once.
+def candidate_exchanges(space: CouplingSpace, most: int = MOST) -> list[Exchange]:
+    """Ways to exchange couplings of equal range in pairs: first one pair, then several at once.
 
-    Raises:
-        GnnmatError: too many couplings share a range.
+    Args:
+        space: the couplings.
+        most: ways; of more those with the most pairs are left out.
     """
-    groups: dict[tuple[float, float], list[str]] = {}
-    for name, (low, high) in zip(space.names, space.ranges, strict=True):
-        if high > low:
-            groups.setdefault((float(low), float(high)), []).append(name)
-    found: list[Exchange] = []
-    for parts in product(*(list(_pairings(tuple(group))) for group in groups.values())):
-        exchange = tuple(pair for part in parts for pair in part)
-        if exchange:
-            found.append(exchange)
-        if len(found) > MOST:
-            largest = max(groups.values(), key=len)
-            raise GnnmatError(
-                f"There are more than {MOST:,} ways to exchange couplings.",
-                why=f"{len(largest)} share one range: {', '.join(largest)}.",
-                fix="Give couplings that cannot be exchanged different ranges.",
-            )
-    return sorted(found, key=len)
+    swaps = [
+        (space.names[i], space.names[j])
+        for i, j in combinations(np.flatnonzero(space.free).tolist(), 2)
+        if (space.ranges[i] == space.ranges[j]).all()
+    ]
+    # Where no way has n pairs none has more, so that the search ends; every unfinished way that
+    # it meets was found before, so that it ends soon.
+    sizes = range(1, len(space.names) // 2 + 1)
+    return list(islice(chain.from_iterable(_disjoint(swaps, n) for n in sizes), most))
 
 
-def _pairings(names: tuple[str, ...]) -> Iterator[Exchange]:
-    """All ways to pair some of the names, with none paired among them."""
-    if len(names) < 2:
+def _disjoint(swaps: Sequence[tuple[str, str]], count: int) -> Iterator[Exchange]:
+    """All ways to choose so many pairs of which no two share a name."""
+    if count == 0:
         yield ()
         return
-    first, rest = names[0], names[1:]
-    yield from _pairings(rest)
-    for place, partner in enumerate(rest):
-        for others in _pairings(rest[:place] + rest[place + 1 :]):
-            yield ((first, partner), *others)
+    for place, (a, b) in enumerate(swaps):
+        later = swaps[place + 1 :] if count > 1 else ()
+        rest = [swap for swap in later if a not in swap and b not in swap]
+        for others in _disjoint(rest, count - 1):
+            yield ((a, b), *others)
 
 
 def exchanged(values: Floats, space: CouplingSpace, exchange: Exchange) -> Floats:
@@ -126,33 +120,33 @@ def find_exchanges(
     *,
     draws: int = 2,
     tolerance: float = 0.02,
+    most: int = MOST,
     seed: int = 0,
 ) -> list[Exchange]:
     """Exchanges of couplings that leave every image the same; none is a product of others.
 
     Couplings are drawn, exchanged, and both images compared. An exchange of couplings that
     happen to be alike proves nothing, so that draws have them apart by a tenth of their range.
+    Nor does one of couplings that hardly matter: halfway, where both are alike, the image must
+    differ by more. The order is stable there, because its energy is linear in the couplings.
 
     Args:
         simulator: couplings -> images.
         space: the couplings.
         draws: couplings to try each exchange on.
         tolerance: of the difference, as a share of the image; sampling differs a little.
+        most: exchanges that are tried, those of few pairs first.
         seed: of the draws.
     """
     same: list[Exchange] = []
-    rng = np.random.default_rng(seed)
-    for exchange in candidate_exchanges(space):
-        if any(set(known) <= set(exchange) and _covers(exchange, same) for known in same):
+    pool = _Pool(simulator, space, np.random.default_rng(seed))
+    for exchange in candidate_exchanges(space, most):
+        if _covers(exchange, same):
             continue
-        values = _apart(simulator, space, exchange, draws, rng)
-        if values is None:
-            continue
-        for one in values:
-            first, second = render(simulator, np.stack([one, exchanged(one, space, exchange)]))
-            if np.linalg.norm(first - second) > tolerance * np.linalg.norm(first):
-                break
-        else:
+        places = pool.apart(exchange, draws)
+        if len(places) == draws and all(
+            pool.is_same(place, exchange, tolerance) for place in places
+        ):
             same.append(exchange)
     return same
 
@@ -166,23 +160,52 @@ def _covers(exchange: Exchange, known: list[Exchange]) -> bool:
     return not left
 
 
-def _apart(
-    simulator: ImageSimulator,
-    space: CouplingSpace,
-    exchange: Exchange,
-    count: int,
-    rng: np.random.Generator,
-) -> Floats | None:
-    """(count, p) couplings, stable before and after, with every pair apart; None if hardly any."""
-    places = [(space.names.index(a), space.names.index(b)) for a, b in exchange]
-    kept = np.empty((0, len(space.names)))
-    for _ in range(20):
-        values, _ = stable_draws(simulator, space, 16, rng)
-        for i, j in places:
-            values = values[np.abs(values[:, i] - values[:, j]) > 0.1 * space.width[i]]
-        if len(values):
-            values = values[is_stable(simulator, exchanged(values, space, exchange))]
-        kept = np.concatenate([kept, values])
-        if len(kept) >= count:
-            return kept[:count]
-    return None
+class _Pool:
+    """Stable draws on which exchanges are tried; more are drawn when these do not serve.
+
+    Args:
+        simulator: couplings -> images.
+        space: the couplings.
+        rng: of the draws.
+    """
+
+    def __init__(
+        self, simulator: ImageSimulator, space: CouplingSpace, rng: np.random.Generator
+    ) -> None:
+        self.simulator, self.space, self.rng = simulator, space, rng
+        self.values = np.empty((0, len(space.names)))
+        self._images: dict[int, Floats] = {}
+
+    def apart(self, exchange: Exchange, count: int) -> list[int]:
+        """Draws that are stable before and after, every pair of them apart; fewer if hardly any."""
+        pairs = [(self.space.names.index(a), self.space.names.index(b)) for a, b in exchange]
+        found: list[int] = []
+        start = 0
+        for _ in range(ROUNDS):
+            if start == len(self.values):
+                drawn, _ = stable_draws(self.simulator, self.space, TOGETHER, self.rng)
+                self.values = np.concatenate([self.values, drawn])
+            places = np.arange(start, min(start + TOGETHER, len(self.values)))
+            start = int(places[-1]) + 1
+            for i, j in pairs:
+                gap = np.abs(self.values[places, i] - self.values[places, j])
+                places = places[gap > 0.1 * self.space.width[i]]
+            if len(places):
+                turned = exchanged(self.values[places], self.space, exchange)
+                found += places[is_stable(self.simulator, turned)].tolist()
+            if len(found) >= count:
+                break
+        return found[:count]
+
+    def is_same(self, place: int, exchange: Exchange, tolerance: float) -> bool:
+        """Whether the image of a draw stays as it is, and would not do so for any change."""
+        values = self.values[place]
+        turned = exchanged(values, self.space, exchange)
+        if place not in self._images:
+            self._images[place] = render(self.simulator, values)
+        image = self._images[place]
+        difference = np.linalg.norm(image - render(self.simulator, turned))
+        if difference > tolerance * np.linalg.norm(image):
+            return False
+        halfway = render(self.simulator, (values + turned) / 2)
+        return bool(difference <= MOVED * np.linalg.norm(image - halfway))

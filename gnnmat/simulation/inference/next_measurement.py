@@ -89,7 +89,8 @@ def separation_map(expected: Expected) -> Floats:
 def windows(expected: Expected) -> list[Window]:
     """Every slice of every incident energy, whole and in quarters of (|h|, |k|), best first.
 
-    Ranked by the separation in a pixel; a whole incident energy is the sum of its slices.
+    Ranked by the separation of all pixels together, so that a whole slice stands before its parts;
+    a whole incident energy, the sum of its slices, is not among them.
     """
     layout = expected.layout
     tiles = layout.to_tiles(separation_map(expected))

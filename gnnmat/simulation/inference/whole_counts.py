@@ -20,6 +20,7 @@ FEWEST_LEVELS = 3
 REPEATED = 2.0  # values to a level, on average, in counts; every level of other data is its own
 ON = 0.02  # spacings; a value that is nearer to a level is on it
 SHARE = 0.97  # of the values that must be on levels; the others are false peaks
+OFFSET_STEPS = 4  # of Newton's method
 HIGHEST, MOST_STEPS = 500, 25  # whole background counts that are believed; of the search
 
 
@@ -41,8 +42,7 @@ def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> C
         """(T,) log-likelihoods with so many whole counts of background, and the noise."""
         background = np.where(whole, np.maximum(count + fraction, 1e-3), noise.background)
         tried = replace(noise, per_intensity=per_intensity, background=background, exact=whole)
-        log = tried.log_likelihood(observed.values, expected, observed.tile)
-        return np.bincount(observed.tile, log, observed.tiles).astype(np.float64), tried
+        return _with_offsets(observed, tried, expected), tried
 
     # Uphill in whole counts from the estimate, in steps that are halved where none helps.
     likely = np.where(whole, noise.sigma * per_intensity, 1.0) ** 2
@@ -61,6 +61,23 @@ def read_off(observed: Observation, noise: CountingNoise, expected: Floats) -> C
             break
         step = np.where(moved, step, np.maximum(np.floor(step / 2), 1))
     return value(count)[1]
+
+
+def _with_offsets(observed: Observation, noise: CountingNoise, expected: Floats) -> Floats:
+    """(T,) log-likelihoods of the tiles, each with the offset that suits it best.
+
+    The background that was subtracted is not quite the one that was there. Without an offset a
+    wrong number of counts would be taken for it.
+    """
+    tile, offset = observed.tile, np.zeros(observed.tiles)
+    best = np.full(observed.tiles, -np.inf)
+    for _ in range(OFFSET_STEPS):
+        found = noise.likelihood(observed.values, expected + offset[tile], tile)
+        best = np.maximum(best, np.bincount(tile, found.log, observed.tiles))
+        slope = np.bincount(tile, found.score, observed.tiles)
+        information = np.bincount(tile, found.information, observed.tiles)
+        offset = offset + slope / np.maximum(information, 1e-300)
+    return best
 
 
 def spacings(observed: Observation) -> tuple[Floats, Floats]:

@@ -23,12 +23,14 @@ from torch import Tensor
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.spin_waves.blocks import Blocks, find_blocks
+from gnnmat.simulation.spin_waves.indefinite import real_waves
 from gnnmat.simulation.spin_waves.system import Floats, Ints, SpinSystem
 
 BOHR_MAGNETON = 5.7883817982e-2  # meV/T, CODATA 2022
 STABLE = -1e-3  # meV^2: Goldstone modes round off below zero
 # Amplitudes grow as 1/sqrt(w) towards a Goldstone mode; below this energy they are cut off.
 SOFTEST = 0.03  # meV
+ROUNDING = 100.0  # precisions of the largest w^2 that a Goldstone mode may round off below zero
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Collinear:
         if not system.is_collinear:
             raise GnnmatError(
                 "The moments of this magnet are not collinear.",
-                fix="Use the general solver.",
+                fix="spin_waves(system) chooses the solver.",
             )
         self.system = system
         axis = system.directions[0]
@@ -115,17 +117,18 @@ class Collinear:
     def modes(self, values: Tensor, parts: tuple[Tensor, Tensor]) -> Modes:
         """Energies and amplitudes.
 
+        Where the order is no minimum of the energy some modes have no real energy, or a negative
+        one: no wave exists there that takes energy from a neutron. Their energies are `SOFTEST`,
+        their amplitudes zero. Where B is not positive definite at all, see `indefinite`; no
+        slopes come from there.
+
         Args:
             values: (B, p) couplings in meV.
             parts: from `matrices`, on the device and in the precision to compute in.
         """
         a, b = (combine(values, part) for part in parts)
-        size = a.shape[-1]
-        eye = torch.eye(size, dtype=b.dtype, device=b.device)
-        # A Goldstone mode in this component makes B singular at one point.
-        jitter = 4 * torch.finfo(b.dtype).eps * magnitude(b)
-        lower, _ = torch.linalg.cholesky_ex(b + jitter * eye)
-        squares, v = torch.linalg.eigh(lower.mH @ a @ lower)
+        product, lower, unfinished = _factor(a, b)
+        squares, v = torch.linalg.eigh(product)
         w = squares.clamp(min=SOFTEST**2).sqrt()
         n = self.blocks.representatives
         root = torch.as_tensor(np.sqrt(self.system.spins[n]), dtype=w.dtype, device=w.device)
@@ -135,6 +138,17 @@ class Collinear:
         # A mode that is soft in this component has a large solution and a small true energy.
         true = squares.clamp(min=torch.finfo(w.dtype).tiny).sqrt()
         z = 1j * (root * sign)[:, None] * solved * (true / (2 * w).sqrt())[..., None, :]
+        rounding = ROUNDING * torch.finfo(w.dtype).eps * squares.abs().amax(-1, keepdim=True)
+        imaginary = squares < STABLE - rounding
+        if imaginary.any():
+            x, z = (torch.where(imaginary[..., None, :], 0.0, m) for m in (x, z))
+        if unfinished.any():
+            found, xi, zeta = real_waves(a[unfinished], b[unfinished])
+            cut = found.clamp(min=SOFTEST)
+            soft = (found / cut).sqrt()[:, None]
+            w = w.index_put((unfinished,), cut.to(w))
+            x = x.index_put((unfinished,), root[:, None] * (xi * soft).to(x))
+            z = z.index_put((unfinished,), (root * sign)[:, None] * (zeta * soft).to(z))
         batch, blocks, points, size, _ = x.shape
         amplitude = x.new_empty(batch, points, blocks, size, 2, size)
         amplitude[..., 0, :] = x.permute(0, 2, 1, 4, 3)
@@ -153,6 +167,25 @@ class Collinear:
     def is_stable(self, values: Tensor, parts: tuple[Tensor, Tensor]) -> Tensor:
         """(B,) whether the order is a minimum of the energy at every wave vector given."""
         return self.softest(values, parts) >= STABLE
+
+
+def _factor(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """K^dagger A K, K with B = K K^dagger, and (B, blocks, K) where there is none.
+
+    There both are made up, such that a decomposition has slopes.
+    """
+    size = b.shape[-1]
+    eye = torch.eye(size, dtype=b.dtype, device=b.device)
+    # A Goldstone mode in this component makes B singular at one point.
+    jitter = 4 * torch.finfo(b.dtype).eps * magnitude(b)
+    lower, info = torch.linalg.cholesky_ex(b + jitter * eye)
+    unfinished = info != 0
+    if unfinished.any():
+        off = unfinished[..., None, None]
+        lower, _ = torch.linalg.cholesky_ex(torch.where(off, eye, b + jitter * eye))
+        ladder = torch.arange(1.0, size + 1, device=a.device).to(a.dtype).diag()
+        a = torch.where(off, ladder, a)
+    return lower.mH @ a @ lower, lower, unfinished
 
 
 def combine(values: Tensor, part: Tensor) -> Tensor:

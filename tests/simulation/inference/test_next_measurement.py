@@ -34,6 +34,10 @@ def test_the_window_in_which_the_hypotheses_differ_comes_first() -> None:
     h, k = np.abs(np.array(LAYOUT.h)), np.abs(np.array(LAYOUT.k))
     tile[np.ix_(h < 0.5, k > 0.5)] += 0.2
     best = windows(_expected(image, other))
+    totals = [one.separation for one in best]
+    assert totals == sorted(totals, reverse=True)
+    # A whole slice stands before its parts, though pixels of a part may tell more.
+    assert (best[0].h, best[0].k) == ((0.0, h.max()), (0.0, k.max()))
     ranked = max(best, key=lambda one: one.per_pixel)
     assert ranked.words == "Ei 40 meV, 16 to 22 meV, |h| below 0.5, |k| above 0.5"
     assert (best[0].incident, best[0].energy) == (40.0, pytest.approx((16, 22)))

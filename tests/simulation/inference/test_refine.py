@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.inference.contender import Contender, Effort
@@ -9,7 +11,7 @@ from gnnmat.simulation.inference.errors import covariance
 from gnnmat.simulation.inference.fitting import fit_all
 from gnnmat.simulation.inference.refine import Refinement
 from gnnmat.simulation.inference.search import Search
-from gnnmat.simulation.inference.space import render
+from gnnmat.simulation.inference.space import CouplingSpace, render
 
 from .ring import TRUTH, Ring, space, spectrum
 
@@ -132,3 +134,29 @@ def test_a_step_costs_one_image_a_coupling_and_one_to_try() -> None:
     found = work.run(work.point(TRUTH + 0.03 * space().width))
     assert found.images == ring.calls - 1  # one was the spectrum
     assert found.images <= 1 + 6 * 4
+
+
+class Many(Ring):
+    """A ring whose gap is the mean of nine couplings of one range."""
+
+    def stable(self, values: Tensor) -> Tensor:
+        return super().stable(self._three(values))
+
+    def images(self, values: Tensor) -> Tensor:
+        return super().images(self._three(values))
+
+    @staticmethod
+    def _three(values: Tensor) -> Tensor:
+        return torch.cat([values[:, :2], values[:, 2:].mean(1, keepdim=True)], dim=1)
+
+
+def test_nine_couplings_of_one_range_are_fitted() -> None:
+    _, observed, noise = spectrum()
+    names = ("A", "B", *(f"gap{n}" for n in range(9)))
+    within = CouplingSpace(names, np.array([[2.0, 16], [0, 8], *[[-1.0, 6]] * 9]))
+    start = np.array([[8.5, 4.2, *[2.2] * 9]])
+    fitted = fit_all(
+        observed, [Contender("many", Many(), within, starts=start)], Effort(replicas=0), noise=noise
+    )
+    values = fitted.fits[0].values
+    np.testing.assert_allclose([*values[:2], values[2:].mean()], TRUTH, atol=0.2)

@@ -31,6 +31,14 @@ def test_counts_and_background_are_read_off(background: float, per_intensity: fl
     assert np.abs(off).max() < 1 + 0.15 * background
 
 
+@pytest.mark.parametrize("residual", [-0.6, 0.8])
+def test_a_background_that_was_misjudged_is_not_taken_for_counts(residual: float) -> None:
+    noise = noise_of(WIDE, background=1.5)
+    observed = counted(IMAGE + residual / 60, noise, layout=WIDE)
+    found = estimate_noise(observed, observed.take(IMAGE))
+    assert (np.abs(found.background - 1.5) < 0.02).mean() >= 0.75  # of eight small tiles
+
+
 def test_a_few_false_peaks_change_nothing() -> None:
     observed = counted(IMAGE, noise_of(WIDE), layout=WIDE)
     image = observed.image.copy()
