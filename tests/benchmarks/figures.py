@@ -148,7 +148,7 @@ def pages(simulation: Any, data: Path, scratch: Path) -> None:
     page = scratch / "explanation.html"
     gnnmat.explain("pcsmo-exchange", path, fit=fit, output=page)
     photograph(page, "explanation.png", (1200, 1500))
-    photograph(scratch / "fit" / "fit.html", "fit.png", (1000, 1400))
+    photograph(scratch / "fit" / "fit.html", "fit.png", (1000, 2300))
 
 
 def main() -> None:

@@ -68,7 +68,8 @@ def card() -> ModelCard:
             "there is no right answer. The network then names the model that had more such images "
             "in training, often with a probability above .9; the odds of gnnmat fit-spectrum tell.",
             "The couplings are a start for gnnmat fit-spectrum, not a result. Of D the network "
-            "learns nothing: it answers the middle of the range with the error that this has.",
+            "learns nothing: it answers the middle of the range with the error that this has; JA1 "
+            "and JA2 it tells only roughly.",
             "A file without a mask gets the mask it was trained with only where GNNMAT_DATA names "
             "the data; without, every pixel counts, values move a little, and a note says so.",
             "The DUQ heads were trained without their gradient penalty (penalty: 0); as a score "
