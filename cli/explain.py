@@ -57,7 +57,7 @@ def explain_command(
         find_simulation(simulation)
     found = explain(run, spectrum, method=method)  # type: ignore[arg-type]
     if simulation:
-        from gnnmat.api import fit_spectrum
+        from gnnmat.spectra_api import fit_spectrum
         from gnnmat.workflows.fit_start import knows_couplings
 
         start = run if knows_couplings(run, load_simulation(simulation)) else "search"

@@ -57,7 +57,7 @@ def fit_spectrum_command(
 
       gnnmat fit-spectrum measured.npz --start pcsmo-exchange --next-ei 60
     """
-    from gnnmat.api import fit_spectrum
+    from gnnmat.spectra_api import fit_spectrum
 
     from .show import consoles
 

@@ -14,12 +14,9 @@ if TYPE_CHECKING:
     from gnnmat.api import (
         cross_validate,
         evaluate,
-        explain,
         fit,
-        fit_spectrum,
         load,
         resume,
-        simulate,
         trust,
     )
     from gnnmat.errors import GnnmatError
@@ -27,15 +24,16 @@ if TYPE_CHECKING:
     from gnnmat.sample import Batch, DataSpec, Features, Sample
     from gnnmat.sources.crystal import Crystal
     from gnnmat.sources.spectrum import Spectrum, read_spectrum, write_spectrum
+    from gnnmat.spectra_api import explain, fit_spectrum, simulate
     from gnnmat.train.config import RunConfig, load_config
 
 _PLACES = {
     "fit": "gnnmat.api",
-    "explain": "gnnmat.api",
-    "fit_spectrum": "gnnmat.api",
+    "explain": "gnnmat.spectra_api",
+    "fit_spectrum": "gnnmat.spectra_api",
     "load": "gnnmat.api",
     "resume": "gnnmat.api",
-    "simulate": "gnnmat.api",
+    "simulate": "gnnmat.spectra_api",
     "evaluate": "gnnmat.api",
     "trust": "gnnmat.api",
     "cross_validate": "gnnmat.api",
