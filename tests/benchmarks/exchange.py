@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from results import row, write
+from refinement import as_measured
+from results import row, shared_data, write
 
 from gnnmat.data.dataset import open_dataset
 from gnnmat.simulation.hypotheses import load_simulation
@@ -30,6 +31,7 @@ from gnnmat.train.uncertainty import calibration_error, reliability, with_temper
 from gnnmat.zoo import find_model
 
 Floats = NDArray[np.float64]
+DRAWS = 20  # of noise, for each published image
 NEAR = 0.1  # of a range: two couplings, or one and zero, that differ by less may coincide
 
 
@@ -151,6 +153,30 @@ def rows_of(judge: Any, table: pd.DataFrame, found: Any) -> list[dict[str, Any]]
     return rows
 
 
+def stand_ins(judge: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The published images with the noise of the measurement, in place of a measured spectrum."""
+    simulation, data = load_simulation("pcsmo"), shared_data() / "ins_pcsmo"
+    layout = simulation.layout.build()
+    rng = np.random.default_rng(50_000)
+    spectra, truth = [], []
+    for name in simulation.names:
+        with np.load(data / f"horace_reference_{name}.npz", allow_pickle=False) as archive:
+            image = np.maximum(archive["image"].reshape(layout.image_shape), 0)
+        for number in range(DRAWS):
+            spectra.append(as_measured(image, simulation, rng, data, f"{name}-{number}"))
+            truth.append(names.index(name))
+    dataset = open_dataset(judge.records(spectra), judge.trained.config.input)
+    found = judge.observe(dataset, np.arange(len(dataset)), draw="none")
+    right = found.decoded[..., : len(names)].numpy().argmax(-1) == np.array(truth)
+    verdicts = judge.trust.judge(judge.scores(found))
+    note = f"{len(names)} images, {DRAWS} draws of noise and scales each"
+    what = "published images with the noise of the measurement"
+    return [
+        row(f"{what}: right class, each member", right.mean(-1).tolist(), "", note=note),
+        row(f"{what}: in distribution", float(np.mean(verdicts.in_distribution)), "", note=note),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="trained ensemble with trust.json")
@@ -165,7 +191,9 @@ def main() -> None:
     dataset = open_dataset(records, judge.trained.config.input)
     found = judge.observe(dataset, np.arange(len(dataset)), draw="fixed", batch_size=64)
     data = "simulated from configs/pcsmo.yaml; noise table and mask of ins_pcsmo"
-    write("exchange", data, rows_of(judge, dataset.table, found), options.json)
+    rows = rows_of(judge, dataset.table, found)
+    rows += stand_ins(judge, judge.trained.task.targets[0].classes)
+    write("exchange", data, rows, options.json)
 
 
 if __name__ == "__main__":
