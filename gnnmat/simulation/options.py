@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ValidationError
 
+from gnnmat.dotted import copied, set_option
 from gnnmat.errors import GnnmatError, did_you_mean
 
 LONGEST = 60  # characters of a value in a message
@@ -46,9 +46,9 @@ def override(plain: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     Raises:
         GnnmatError: a setting is no dotted option and a value.
     """
-    tree = _copied(plain)
+    tree = copied(plain)
     for setting in sorted(settings, key=lambda one: not one.partition("=")[0].endswith(".kind")):
-        _set(tree, setting)
+        set_option(tree, setting, "rendering.samples=32")
     return tree
 
 
@@ -87,48 +87,6 @@ def plain_error(error: ValidationError, root: type[BaseModel], what: str) -> Gnn
     if not words:
         return GnnmatError(f"{path}: {told}.")
     return GnnmatError(f"{path}: expected {' or '.join(words)}, got {_short(given)}.")
-
-
-def _copied(tree: Any) -> Any:
-    return {k: _copied(v) for k, v in tree.items()} if isinstance(tree, Mapping) else tree
-
-
-def _set(tree: dict[str, Any], setting: str) -> None:
-    import yaml
-
-    name, equals, text = setting.partition("=")
-    if not equals or not name.strip():
-        raise GnnmatError(
-            f"--set {setting}: expected a dotted option and a value.",
-            fix="For example --set rendering.samples=32",
-        )
-    *parents, last = name.strip().split(".")
-    for key in parents:
-        below = tree.setdefault(key, {})
-        if isinstance(below, list):
-            raise GnnmatError(
-                f"--set {setting}: '{key}' is a list.",
-                fix="Give the whole list, or write it in the YAML file.",
-            )
-        if not isinstance(below, dict):
-            raise GnnmatError(f"--set {setting}: '{key}' has no options below it.")
-        tree = below
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        why = " ".join(str(error).split())
-        raise GnnmatError(
-            f"--set {setting}: '{text}' is not a value.",
-            why=why,
-            fix="Close every bracket, and put the whole setting in quotes.",
-        ) from error
-    if isinstance(value, str):
-        # YAML 1.1 reads 3e-4 as text, people mean a number.
-        with contextlib.suppress(ValueError):
-            value = float(value)
-    if last == "kind" and tree.get("kind") not in (None, value):
-        tree.clear()  # the options of one kind mean nothing to another
-    tree[last] = value
 
 
 def _telling(error: ValidationError, root: type[BaseModel]) -> list[dict[str, Any]]:

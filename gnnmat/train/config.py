@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gnnmat.augment import Augment
 from gnnmat.augment.none import NoAugment
 from gnnmat.data.splits import RandomSplit, Split
+from gnnmat.dotted import copied, set_option
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.inputs import Input
 from gnnmat.inputs.crystal_graph import CrystalGraph
@@ -159,11 +159,11 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
     Raises:
         GnnmatError: an unknown or unfit option, with its dotted path.
     """
-    tree: dict[str, Any] = _copy(plain)
+    tree: dict[str, Any] = copied(plain)
     _fill_kinds(tree, RunConfig())
     # Kinds first: choosing one drops the options of another, wherever it stands on the line.
     for override in sorted(overrides, key=lambda one: not _chooses_kind(one)):
-        _set(tree, override)
+        set_option(tree, override, "optimizer.lr=3e-4")
     _fill_kinds(tree, RunConfig())
     try:
         return RunConfig.model_validate(tree)
@@ -182,35 +182,5 @@ def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
                 _fill_kinds(value, below)
 
 
-def _copy(tree: Any) -> Any:
-    return {key: _copy(value) for key, value in tree.items()} if isinstance(tree, Mapping) else tree
-
-
 def _chooses_kind(override: str) -> bool:
     return override.partition("=")[0].strip().endswith(".kind")
-
-
-def _set(tree: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise GnnmatError(
-            f"--set {override}: expected a dotted option and a value.",
-            fix="For example --set optimizer.lr=3e-4",
-        )
-    *parents, last = path.strip().split(".")
-    for key in parents:
-        below = tree.get(key)
-        if not isinstance(below, dict):
-            below = tree[key] = {}
-        tree = below
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise GnnmatError(f"--set {override}: '{text}' is not a value.", why=str(error)) from error
-    if isinstance(value, str):
-        # YAML 1.1 reads 3e-4 as text, people mean a number.
-        with contextlib.suppress(ValueError):
-            value = float(value)
-    if last == "kind" and tree.get("kind") not in (None, value):
-        tree.clear()  # the options of one kind mean nothing to another
-    tree[last] = value
