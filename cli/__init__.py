@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from gnnmat.errors import GnnmatError, GnnmatWarning
 
+from .audit import audit_command
 from .config import config_command
 from .crossval import crossval_command
 from .datasets import datasets_app
@@ -22,9 +23,11 @@ from .fit_spectrum import fit_spectrum_command
 from .foreign import foreign_command
 from .models import models_command
 from .predict import predict_command
+from .sensitivity import sensitivity_command
 from .simulate import simulate_command
 from .train import train_command
 from .trust import trust_command
+from .tune import tune_command
 
 
 class _PlainErrors(TyperGroup):
@@ -121,11 +124,14 @@ app.command("simulate")(simulate_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("trust")(trust_command)
+app.command("sensitivity")(sensitivity_command)
 app.command("foreign")(foreign_command)
 app.command("fit-spectrum")(fit_spectrum_command)
 app.command("explain")(explain_command)
 app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
+app.command("tune")(tune_command)
+app.command("audit")(audit_command)
 app.command("models")(models_command)
 app.command("config")(config_command)
 app.add_typer(datasets_app, name="datasets")

@@ -11,6 +11,8 @@ from .own_data import (
     OWN_DATA,
     RECIPE,
     Epochs,
+    Freeze,
+    From,
     Quiet,
     Recipe,
     Settings,
@@ -34,6 +36,8 @@ def crossval_command(
     task: Task = None,
     unit: Unit = None,
     epochs: Epochs = None,
+    begin_with: From = None,
+    freeze: Freeze = False,
     folds: Annotated[
         int, typer.Option("--folds", "-k", min=2, help="Folds, unless the data set has official.")
     ] = 5,
@@ -61,7 +65,9 @@ def crossval_command(
     from .show import consoles
 
     out, err = consoles()
-    overrides = overrides_of(structures, targets, target, task, unit, epochs) + (settings or [])
+    overrides = overrides_of(
+        structures, targets, target, task, unit, epochs, begin_with, freeze
+    ) + (settings or [])
     config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
     folder = output or Path("runs") / f"{config.name}-crossval"
 

@@ -45,6 +45,18 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any option by its path: --set optimizer.lr=3e-4."),
 ]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Begin with the weights of this run folder or shipped model; its input and model "
+        "are taken, too.",
+        metavar="RUN",
+    ),
+]
+Freeze = Annotated[
+    bool, typer.Option("--freeze", help="Keep the encoder of --from as it is; train the head.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
@@ -55,6 +67,8 @@ def overrides_of(
     task: str | None,
     unit: list[str] | None,
     epochs: int | None,
+    begin_with: str | None = None,
+    freeze: bool = False,
 ) -> list[str]:
     """Dotted ``a.b=c`` lines for these options of a command."""
     import json
@@ -84,6 +98,12 @@ def overrides_of(
         lines.append(f"data.source.units.{name}={json.dumps(symbol)}")
     if task:
         lines.append(f"task.kind={task}")
+    if begin_with is not None:
+        lines.append(f"start.run={json.dumps(begin_with)}")
+    if freeze:
+        if begin_with is None:
+            raise GnnmatError("--freeze needs --from.", fix="Name the run whose encoder is kept.")
+        lines.append("start.freeze=true")
     if epochs is not None:
         lines.append(f"trainer.epochs={epochs}")
     return lines

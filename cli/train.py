@@ -11,6 +11,8 @@ from .own_data import (
     OWN_DATA,
     RECIPE,
     Epochs,
+    Freeze,
+    From,
     Quiet,
     Recipe,
     Settings,
@@ -36,6 +38,8 @@ def train_command(
     task: Task = None,
     unit: Unit = None,
     epochs: Epochs = None,
+    begin_with: From = None,
+    freeze: Freeze = False,
     settings: Settings = None,
     members: Annotated[
         int, typer.Option("--members", min=1, help="Fits with different seeds: an ensemble.")
@@ -65,6 +69,8 @@ def train_command(
 
       gnnmat train configs/x.yaml --members 5             # an ensemble; again to go on
 
+      gnnmat train configs/x.yaml --from runs/energy --set start.body_lr=0.1   # fine-tune
+
       gnnmat train --resume runs/gap
     """
     from gnnmat.errors import GnnmatError
@@ -87,6 +93,8 @@ def train_command(
             task,
             unit,
             epochs,
+            begin_with,
+            freeze,
             settings,
             members > 1,
             output,
@@ -107,7 +115,9 @@ def train_command(
             out.print("No epoch was finished before; training begins from the start.")
         run = resume_training(resume, console=progress)
     else:
-        overrides = overrides_of(structures, targets, target, task, unit, epochs) + (settings or [])
+        overrides = overrides_of(
+            structures, targets, target, task, unit, epochs, begin_with, freeze
+        ) + (settings or [])
         config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
         folder = output or free_folder(config.name)
         if members > 1:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
+    from gnnmat.search_api import audit, tune
     from gnnmat.sources.crystal import Crystal
     from gnnmat.sources.spectrum import Spectrum, read_spectrum, write_spectrum
     from gnnmat.spectra_api import explain, fit_spectrum, simulate
@@ -37,6 +38,8 @@ _PLACES = {
     "evaluate": "gnnmat.api",
     "trust": "gnnmat.api",
     "cross_validate": "gnnmat.api",
+    "audit": "gnnmat.search_api",
+    "tune": "gnnmat.search_api",
     "GnnmatError": "gnnmat.errors",
     "Encoder": "gnnmat.models.encoder",
     "Batch": "gnnmat.sample",
@@ -61,6 +64,7 @@ __all__ = [
     "RunConfig",
     "Sample",
     "Spectrum",
+    "audit",
     "cross_validate",
     "evaluate",
     "explain",
@@ -72,6 +76,7 @@ __all__ = [
     "resume",
     "simulate",
     "trust",
+    "tune",
     "write_spectrum",
 ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnmat.errors import GnnmatError
-from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
+from gnnmat.train.config import ADOPTED, RunConfig, find_recipe, load_config, parse_config
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.cross_validation import CrossValidation
@@ -20,7 +20,7 @@ from gnnmat.workflows.evaluating import Evaluated
 from gnnmat.workflows.evaluating import evaluate_run as _evaluate_run
 from gnnmat.workflows.run_folder import Run, free_folder
 from gnnmat.workflows.training import resume_training, train
-from gnnmat.workflows.trust import FALSE_REFUSAL, fit_trust
+from gnnmat.workflows.trust import COVERAGE, FALSE_REFUSAL, fit_trust
 from gnnmat.zoo import find_model
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def fit(
     targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
     target: str | Sequence[str] = (),
     model: Encoder | None = None,
+    start: str | Path | Mapping[str, Any] | None = None,
     members: int = 1,
     output: str | Path | None = None,
     overwrite: bool = False,
@@ -68,6 +69,8 @@ def fit(
         target: column or columns to learn; default all columns of ``targets``, or what the
             recipe says.
         model: your own encoder, instead of the recipe's.
+        start: run folder or shipped model to begin with, or the options of ``start``, such as
+            ``{"run": "runs/energy", "freeze": True}``.
         members: fits with different seeds; more than one is an ensemble, which goes on where it
             was interrupted when it is asked for again in the same ``output``.
         output: run folder; default ``runs/<name>``, with a number if that is taken.
@@ -86,15 +89,17 @@ def fit(
         >>> run.load().predict(["new.cif"])  # doctest: +SKIP
     """
     names = (target,) if isinstance(target, str) else tuple(target)
-    records = _records(structures, targets)
+    records = make_records(structures, targets)
     if records is not None and not names:
         names = tuple(str(name) for name in records.table.columns)
     settings = dict(options or {})
     if names:
         settings["data.targets"] = list(names)
+    if start is not None:
+        settings["start"] = dict(start) if isinstance(start, Mapping) else {"run": str(start)}
     if recipe is None:
         recipe = "crystals" if records is not None else "known_crystals"
-    config = _config(recipe, settings)
+    config = make_config(recipe, settings)
     folder = Path(output) if output is not None else free_folder(config.name)
     if members > 1:
         if model is not None:
@@ -109,7 +114,7 @@ def fit(
             members=members,
             records=records,
             overwrite=overwrite,
-            console=_console(progress),
+            console=make_console(progress),
         ).run
     return train(
         config,
@@ -117,7 +122,7 @@ def fit(
         records=records,
         model=model,
         overwrite=overwrite,
-        console=_console(progress),
+        console=make_console(progress),
     )
 
 
@@ -141,7 +146,10 @@ def resume(
         progress: show progress bars.
     """
     return resume_training(
-        Path(run), records=_records(structures, targets), model=model, console=_console(progress)
+        Path(run),
+        records=make_records(structures, targets),
+        model=model,
+        console=make_console(progress),
     )
 
 
@@ -150,8 +158,9 @@ def load(
 ) -> Predictor:
     """A trained run, an ensemble or a shipped model, ready to predict.
 
-    Where thresholds were fixed (`gnnmat trust`), the table of predictions has ``verdict`` and
-    ``in_distribution``; an ensemble adds ``disagreement``.
+    Where thresholds were fixed (`gnnmat trust`), the table of predictions has ``verdict``,
+    ``in_distribution`` (``in_domain`` for crystals), and ``interval_low`` and ``interval_high``
+    for numbers; an ensemble adds ``disagreement``.
 
     Args:
         run: folder written by a training, or the name of a shipped model.
@@ -172,13 +181,14 @@ def trust(
     targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
     model: Encoder | None = None,
     false_refusal: float = FALSE_REFUSAL,
+    coverage: float = COVERAGE,
     scores: Sequence[str] | None = None,
     samples: int = 0,
     draws: int = 1,
 ) -> Trust:
     """What is in distribution for a run or an ensemble, kept in its folder.
 
-    `load` then gives predictions with a verdict.
+    `load` then gives predictions with a verdict, and numbers with an interval.
 
     Args:
         run: the run folder.
@@ -186,15 +196,17 @@ def trust(
         targets: likewise.
         model: the user's own encoder, if the run has one.
         false_refusal: share of validation samples that may be refused.
+        coverage: share of new samples whose true number lies in its interval.
         scores: those that count in the verdict; default all.
         samples: draws of the dropout of each member.
         draws: looks at each validation row, with other noise each time.
     """
     return fit_trust(
         Path(run),
-        records=_records(structures, targets),
+        records=make_records(structures, targets),
         model=model,
         false_refusal=false_refusal,
+        coverage=coverage,
         scores=scores,
         samples=samples,
         draws=draws,
@@ -219,7 +231,7 @@ def evaluate(
     Returns:
         ``metrics`` (rows of metric, value, low, high, n, unit) and ``predictions``.
     """
-    records = _records(structures, targets)
+    records = make_records(structures, targets)
     if records is None:
         raise GnnmatError("evaluate needs structures and targets.")
     return _evaluate_run(Path(run), records, model=model)
@@ -244,17 +256,20 @@ def cross_validate(
         options: dotted options.
         progress: show progress bars.
     """
-    config = _config(recipe, options or {})
+    config = make_config(recipe, options or {})
     folder = Path(output) if output is not None else free_folder(f"{config.name}-crossval")
     return _cross_validate(
-        config, folder, folds=folds, overwrite=overwrite, console=_console(progress)
+        config, folder, folds=folds, overwrite=overwrite, console=make_console(progress)
     )
 
 
-def _config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:
+def make_config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:
+    """The config of a recipe in any of its forms, with dotted options."""
     overrides = [f"{name}={as_yaml(value)}" for name, value in options.items()]
     if isinstance(recipe, RunConfig):
-        plain: Mapping[str, Any] = recipe.model_dump(mode="json")
+        # What was not chosen may be chosen by the run to begin with.
+        unset = set(ADOPTED) - recipe.model_fields_set
+        plain: Mapping[str, Any] = recipe.model_dump(mode="json", exclude=unset)
     elif isinstance(recipe, Mapping):
         plain = recipe
     else:
@@ -268,10 +283,11 @@ def as_yaml(value: Any) -> str:
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
-def _records(
+def make_records(
     structures: Sequence[Any] | None,
     targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None,
 ) -> Records | None:
+    """What was given in Python to learn from; None if nothing was."""
     if structures is None:
         if targets is not None:
             raise GnnmatError("Targets were given without structures.")
@@ -285,7 +301,8 @@ def _records(
     return records_from_objects(structures, targets=targets)
 
 
-def _console(progress: bool) -> Any:
+def make_console(progress: bool) -> Any:
+    """Where progress is shown; None is silent."""
     if not progress:
         return None
     from rich.console import Console

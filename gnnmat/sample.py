@@ -9,20 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.state import StateSpec
+from gnnmat.target import Axis, Level, Target, TargetSpec
 
 __all__ = [
     "FIELDS",
+    "Axis",
     "Batch",
     "DataSpec",
     "Features",
     "Field",
+    "Level",
     "Sample",
     "Target",
     "TargetSpec",
@@ -31,7 +35,6 @@ __all__ = [
 ]
 
 Sample: TypeAlias = Data
-Level = Literal["sample", "atom", "edge"]
 
 
 @dataclass(frozen=True)
@@ -60,49 +63,26 @@ FIELDS: dict[str, Field] = {
         "lattice vectors",
         "cell of the neighbour: pos[source] + offset @ lattice - pos[centre] is the bond",
     ),
+    "orbit_index": Field(
+        "(atoms,)", torch.int64, "atom", "", "folded graphs: the atom that stands for this one"
+    ),
+    "edge_count": Field(
+        "(edges,)", torch.float32, "edge", "", "folded graphs: bonds that this edge stands for"
+    ),
+    "edge_angle": Field(
+        "(edges, moments)", torch.float32, "edge", "", "moments of the angles to the other bonds"
+    ),
     "image": Field("(1, C, *S)", torch.float32, "sample", "", "channels and S spatial axes"),
     "mask": Field("(1, C, *S)", torch.bool, "sample", "", "true: no detector there"),
+    "state": Field(
+        "(1, s)", torch.float32, "sample", "as in StateSpec", "numbers, or places of categories"
+    ),
     "row": Field("(1,)", torch.int64, "sample", "", "row in the data set"),
     "group": Field("(1,)", torch.int64, "sample", "", "samples of one group are never split"),
     "y_sample": Field("(1, d)", torch.float32, "sample", "as in TargetSpec", "NaN: no label"),
     "y_atom": Field("(atoms, d)", torch.float32, "atom", "as in TargetSpec", "NaN: no label"),
     "y_edge": Field("(edges, d)", torch.float32, "edge", "as in TargetSpec", "NaN: no label"),
 }
-
-
-@dataclass(frozen=True)
-class Target:
-    """One quantity to learn.
-
-    Args:
-        name: column name.
-        unit: as printed, empty for pure numbers.
-        level: what carries the value: the whole sample, each atom or each edge.
-        classes: class names; empty for a real number. A class is stored as its index.
-    """
-
-    name: str
-    unit: str = ""
-    level: Level = "sample"
-    classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class TargetSpec:
-    """The targets of a data set, in the order of their columns in ``y_<level>``."""
-
-    targets: tuple[Target, ...] = ()
-
-    def at(self, level: Level) -> tuple[Target, ...]:
-        """The targets of one level, in column order."""
-        return tuple(target for target in self.targets if target.level == level)
-
-    def __getitem__(self, name: str) -> Target:
-        for target in self.targets:
-            if target.name == name:
-                return target
-        names = [target.name for target in self.targets]
-        raise GnnmatError(f"No target called '{name}'.", fix=did_you_mean(name, names))
 
 
 @dataclass(frozen=True)
@@ -116,7 +96,9 @@ class DataSpec:
         channels: channels of the image, 0 for graphs.
         image_shape: spatial shape of the image, empty for graphs.
         neighbours: mean number of edges an atom, 0 for images.
+        moments: angle moments an edge carries, 0 without.
         layout: axes of a stack of slices, from `SliceLayout.to_dict`; empty for others.
+        state: what ``state`` holds, with means of the training rows; empty without.
     """
 
     fields: tuple[str, ...]
@@ -125,7 +107,9 @@ class DataSpec:
     channels: int = 0
     image_shape: tuple[int, ...] = ()
     neighbours: float = 0.0
+    moments: int = 0
     layout: dict[str, Any] = field(default_factory=dict)
+    state: StateSpec = field(default_factory=StateSpec)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, for ``spec.json``."""
@@ -134,10 +118,7 @@ class DataSpec:
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> DataSpec:
         """The spec written by `to_dict`."""
-        targets = tuple(
-            Target(**{**target, "classes": tuple(target["classes"])})
-            for target in plain["targets"]["targets"]
-        )
+        targets = tuple(Target.from_dict(one) for one in plain["targets"]["targets"])
         return cls(
             fields=tuple(plain["fields"]),
             targets=TargetSpec(targets),
@@ -145,7 +126,9 @@ class DataSpec:
             channels=plain["channels"],
             image_shape=tuple(plain["image_shape"]),
             neighbours=plain["neighbours"],
+            moments=plain.get("moments", 0),
             layout=plain.get("layout", {}),
+            state=StateSpec.from_dict(plain.get("state", {})),
         )
 
 

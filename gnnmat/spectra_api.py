@@ -1,4 +1,4 @@
-"""The Python API of spectra: simulate, fit a Hamiltonian, explain an answer.
+"""The Python API of spectra: simulate, fit a Hamiltonian; and of both wings: explain an answer.
 
 Each function does what the command of the same name does.
 """
@@ -18,10 +18,11 @@ from gnnmat.workflows.simulating import SHARD, SimulatedSet
 from gnnmat.workflows.simulating import simulate as _simulate
 
 if TYPE_CHECKING:
+    from gnnmat.models.encoder import Encoder
     from gnnmat.simulation.inference.contender import Effort
     from gnnmat.sources.spectrum import Spectrum
+    from gnnmat.train.atom_attribution import AtomMethod
     from gnnmat.train.attribution import Method
-    from gnnmat.workflows.explain import Explanation
 
 __all__ = ["explain", "fit_spectrum", "simulate"]
 
@@ -160,30 +161,50 @@ def fit_spectrum(
 
 def explain(
     run: str | Path,
-    spectrum: Spectrum | str | Path,
+    sample: Any,
     *,
     output: str | Path | None = None,
-    method: Method = "gradient_x_input",
+    method: Method | AtomMethod | None = None,
     fit: SpectrumFit | None = None,
-) -> Explanation:
-    """What in a spectrum spoke for the answer of a network, and whether to trust it.
+    target: str | None = None,
+    label: str | None = None,
+    atom: int | None = None,
+    model: Encoder | None = None,
+) -> Any:
+    """What spoke for the answer of a network: of a spectrum its pixels, of a crystal its atoms
+    and bonds.
 
     Args:
         run: folder of a run or an ensemble, or the name of a shipped model.
-        spectrum: a file, or a `Spectrum`.
-        output: file of the HTML page; default none.
-        method: 'gradient_x_input' or 'integrated_gradients' for every network; 'grad_cam' for
-            encoders whose last map covers the image; 'cam', the exact one, for those of them
-            whose mean over that map goes into one linear layer.
-        fit: from `fit_spectrum`, to be shown on the page.
+        sample: what the run was trained on: a spectrum as file or `Spectrum`; or a crystal, as
+            file, folder, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal`, or a list of them.
+        output: file of the HTML page; for crystals also a .csv table, or a folder with pages and
+            tables; default none.
+        method: of a spectrum 'gradient_x_input' or 'integrated_gradients' for every network;
+            'grad_cam' for encoders whose last map covers the image; 'cam', the exact one, for
+            those of them whose mean over that map goes into one linear layer. Of a crystal
+            'exact' for linear heads, 'features' or 'elements', see `attribute_crystal`.
+        fit: from `fit_spectrum`, to be shown on the page of a spectrum.
+        target: of a crystal, to explain; default the first of the run.
+        label: class to explain, of a crystal; default the predicted one.
+        atom: of a crystal, whose value is explained, if the run predicts one an atom.
+        model: the user's own encoder, if the run was trained with one.
 
     Returns:
-        ``found.label``, ``found.scores``, ``found.verdict``, ``found.map`` and more.
+        Of a spectrum an `Explanation`: ``found.label``, ``found.scores``, ``found.verdict``,
+        ``found.map``. Of a crystal a `CrystalExplanation` with the tables ``found.atoms`` and
+        ``found.bonds``; of a list, or of several in one file, `CrystalExplanations`.
     """
-    from gnnmat.workflows.explain import explain as _explain
-    from gnnmat.workflows.explain import write_page
+    from gnnmat.workflows.explaining import explain_any
 
-    found = _explain(run, spectrum, method=method, fit=fit)
-    if output is not None:
-        write_page(found, Path(output), model=str(run))
-    return found
+    return explain_any(
+        run,
+        sample,
+        output=output,
+        method=method,
+        fit=fit,
+        target=target,
+        label=label,
+        atom=atom,
+        model=model,
+    )

@@ -82,7 +82,7 @@ def test_anything_that_is_a_crystal_is_predicted(tmp_path: Path) -> None:
     bad.write_text("")
     given: list[Any] = [structure, str(folder / "c01.cif"), bad, atoms, folder / "c01.cif", one, 7]
     table = gnnmat.load(trained().folder).predict(given)
-    columns = ["id", "formula", "target", "prediction", "unit", "refused"]
+    columns = ["id", "formula", "target", "prediction", "unit", "in_domain", "verdict", "refused"]
     assert table.columns.tolist() == columns
     assert len(table) == len(given)
     good = [0, 1, 3, 4, 5]

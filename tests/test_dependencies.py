@@ -22,6 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = ("mlflow", "wandb", "tune", "hub")  # imported where they are asked for
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_every_library_that_is_imported_is_declared(
     project: dict[str, Any],
 ) -> None:
     groups = [project["project"]["dependencies"]]
-    groups += [project["project"]["optional-dependencies"][extra] for extra in ("mlflow", "wandb")]
+    groups += [project["project"]["optional-dependencies"][extra] for extra in EXTRAS]
     declared = {canonicalize_name(Requirement(text).name) for group in groups for text in group}
     owners = packages_distributions()
     missing = {

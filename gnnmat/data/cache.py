@@ -17,7 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnmat.data.store import DISK, FORMAT, Store, checksum, is_sound, pack, write_meta
+from gnnmat.data.store import DISK, Store, pack
+from gnnmat.data.store_meta import FORMAT, checksum, is_sound, write_meta
 from gnnmat.engine import Failure, iter_items
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import Input

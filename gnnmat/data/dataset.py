@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,18 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from gnnmat.data.cache import open_store
+from gnnmat.data.state import read_state
 from gnnmat.data.store import Store
 from gnnmat.data.targets import Labels, read_labels
 from gnnmat.inputs import Input
 from gnnmat.sample import Batch, DataSpec, Sample, TargetSpec
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.records import Records, Refusal
+from gnnmat.state import StateSpec
 
 
 @dataclass
@@ -34,6 +37,9 @@ class SampleDataset(Dataset[Sample]):
         table: the source's columns, one row a sample.
         refused: what was left out, and why.
         fingerprint: digest of the structures.
+        layout: axes of stacks of slices.
+        state: (samples, s) beside the structures; None without.
+        state_spec: what it is.
     """
 
     store: Store
@@ -43,6 +49,8 @@ class SampleDataset(Dataset[Sample]):
     refused: list[Refusal] = field(default_factory=list)
     fingerprint: str = ""
     layout: dict[str, Any] = field(default_factory=dict)
+    state: Tensor | None = None
+    state_spec: StateSpec = field(default_factory=StateSpec)
 
     def __len__(self) -> int:
         return len(self.store)
@@ -50,6 +58,8 @@ class SampleDataset(Dataset[Sample]):
     def __getitem__(self, row: int) -> Sample:
         row = range(len(self))[row]  # counts from the end if negative, IndexError beyond
         sample = self.store.sample(row)
+        if self.state is not None:
+            sample.state = self.state[row : row + 1]
         if self.labels.sample is not None:
             sample.y_sample = self.labels.sample[row : row + 1]
         if self.labels.atom is not None:
@@ -60,6 +70,8 @@ class SampleDataset(Dataset[Sample]):
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """One batch; PyTorch's loader calls this with the rows of a batch."""
         batch = self.store.batch(rows)
+        if self.state is not None:
+            batch.state = self.state[batch.row]
         if self.labels.sample is not None:
             batch.y_sample = self.labels.sample[batch.row]
         if self.labels.atom is not None:
@@ -69,12 +81,18 @@ class SampleDataset(Dataset[Sample]):
 
     def without_names(self) -> SampleDataset:
         """Samples and labels alone: all that a loader process needs, and little to send it."""
-        return SampleDataset(self.store, self.labels, [], pd.DataFrame(), layout=self.layout)
+        return SampleDataset(
+            self.store, self.labels, [], pd.DataFrame(), layout=self.layout, state=self.state
+        )
 
     @property
     def is_crystal(self) -> bool:
         """Whether the samples are graphs of crystals."""
         return "z" in self.store.fields
+
+    @property
+    def _fields(self) -> tuple[str, ...]:
+        return self.store.fields if self.state is None else (*self.store.fields, "state")
 
     def crystal(self, row: int) -> Crystal:
         """The crystal of one sample, to float32 precision."""
@@ -98,22 +116,30 @@ class SampleDataset(Dataset[Sample]):
         if not self.is_crystal:
             channels, *shape = self.store.array("image").shape[1:]
             return DataSpec(
-                self.store.fields,
+                self._fields,
                 self.labels.spec,
                 channels=channels,
                 image_shape=tuple(shape),
                 layout=self.layout,
+                state=self._state_of(rows),
             )
         chosen = np.zeros(len(self), dtype=bool)
         chosen[rows] = True
         z = self.store.array("z")[np.repeat(chosen, self.store.atoms)]
-        edges, atoms = self.store.edges[rows].sum(), self.store.atoms[rows].sum()
         return DataSpec(
-            fields=self.store.fields,
+            fields=self._fields,
             targets=self.labels.spec,
             elements=tuple(int(number) for number in np.unique(z)),
-            neighbours=float(edges / max(atoms, 1)),
+            neighbours=self.store.bonds_an_atom(rows),
+            moments=self.store.moments,
+            state=self._state_of(rows),
         )
+
+    def _state_of(self, rows: NDArray[np.int64]) -> StateSpec:
+        """What the state is, with the means of these rows."""
+        if self.state is None:
+            return self.state_spec
+        return self.state_spec.learned_from(self.state[torch.from_numpy(rows)])
 
 
 def open_dataset(
@@ -123,6 +149,10 @@ def open_dataset(
     *,
     classes: bool | Literal["text"] = False,
     known: TargetSpec | None = None,
+    axes: Mapping[str, str] | None = None,
+    state: Sequence[str] = (),
+    known_state: StateSpec | None = None,
+    given_state: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     workers: int | None = None,
     quiet: bool = False,
@@ -135,14 +165,23 @@ def open_dataset(
         targets: target columns; none for prediction.
         classes: whether the targets are class names.
         known: targets of an earlier run, for its classes.
+        axes: by target, the column with the axis of its curves.
+        state: columns of the state beside the structures, such as a temperature.
+        known_state: of an earlier run.
+        given_state: by name one value for all, or one a record, instead of a column.
         folder: parent of all stores, default the user's cache.
         workers: processes for reading.
         quiet: no progress bar.
     """
     for name in targets:
         records.column(name)
+    for name in () if known_state else state:  # before graphs are built, not after
+        records.column(name)
     store, refused = open_store(records, input, folder=folder, workers=workers, quiet=quiet)
-    labels = read_labels(records, targets, store.kept, store.atoms, classes=classes, known=known)
+    labels = read_labels(
+        records, targets, store.kept, store.atoms, classes=classes, known=known, axes=axes
+    )
+    found, state_spec = read_state(records, state, store.kept, known=known_state, given=given_state)
     return SampleDataset(
         store=store,
         labels=labels,
@@ -151,4 +190,6 @@ def open_dataset(
         refused=[*records.refused, *refused],
         fingerprint=records.fingerprint,
         layout=dict(records.layout),
+        state=found if state else None,
+        state_spec=state_spec,
     )

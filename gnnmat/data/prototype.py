@@ -116,6 +116,13 @@ def describe(crystal: Crystal, symprec: float = 0.01) -> Symmetry:
     )
 
 
+def orbits(
+    crystal: Crystal, symprec: float = 0.01
+) -> tuple[int, Sequence[int], Sequence[str]] | None:
+    """Space group, orbit of each atom and Wyckoff letter of each atom; None where not found."""
+    return _symmetry_dataset(crystal, symprec)
+
+
 def crystal_system(space_group: int) -> str:
     """The crystal system of a space group number; ``unknown`` outside 1 to 230."""
     if space_group < 1:

@@ -7,9 +7,7 @@ so that a graph costs 11 bytes an edge.
 
 from __future__ import annotations
 
-import json
 import mmap
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gnnmat.data.store_meta import read_meta
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import FIELDS, Batch, Sample
 from gnnmat.sources.crystal import Crystal, as_crystal
-
-FORMAT = 1  # in every cache key: raise it when files or graphs change their meaning
-META = "meta.json"
 
 # field -> (type on disk, level). `edge_index` is split into `source` and `degree`.
 DISK: dict[str, tuple[str, str]] = {
@@ -34,13 +30,12 @@ DISK: dict[str, tuple[str, str]] = {
     "source": ("<i4", "edge"),
     "edge_length": ("<f4", "edge"),
     "edge_offset": ("i1", "edge"),
+    "orbit_index": ("<i4", "atom"),
+    "edge_count": ("<u2", "edge"),
+    "edge_angle": ("<f4", "edge"),
     "image": ("<f4", "sample"),
     "mask": ("?", "sample"),
 }
-
-# Files up to this size are compared by checksum at every opening, which costs about a
-# millisecond; among them is everything that says where a sample begins.
-ALWAYS_CHECKED = 2**20  # bytes
 
 # Pages of the map count as memory of the process although the system can drop them at any
 # time; stores larger than this are handed back after every batch.
@@ -120,6 +115,19 @@ class Store:
         """(samples,) number of edges of each sample; zeros for images."""
         return np.diff(self.edge_start)
 
+    @property
+    def moments(self) -> int:
+        """Angle moments an edge carries; 0 without."""
+        return self._arrays["edge_angle"].shape[1] if "edge_angle" in self._arrays else 0
+
+    def bonds_an_atom(self, rows: NDArray[np.int64]) -> float:
+        """Mean number of neighbours of the atoms of these samples that have edges."""
+        degree = self._arrays["degree"][self.rows_of(rows, "atom")]
+        edges = self.rows_of(rows, "edge")
+        counts = self._arrays.get("edge_count")
+        bonds = len(edges) if counts is None else int(counts[edges].sum())
+        return bonds / max(int((degree > 0).sum()), 1)
+
     def array(self, name: str) -> NDArray[Any]:
         """One field of all samples, as it lies on disk; not for writing."""
         return self._arrays[name]
@@ -154,6 +162,8 @@ class Store:
         if "z" in tensors:
             first = torch.from_numpy(np.repeat(ptr[:-1], self.edges[rows]))
             batch.edge_index[0] += first
+        if "orbit_index" in tensors:
+            batch.orbit_index += torch.from_numpy(np.repeat(ptr[:-1], nodes))
         return batch
 
     def sample(self, row: int) -> Sample:
@@ -195,57 +205,3 @@ def _graph(fields: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
     for name, array in fields.items():
         tensors[name] = torch.from_numpy(array).to(FIELDS[name].dtype)
     return tensors
-
-
-def checksum(path: Path) -> int:
-    """CRC-32 of a file, read in blocks."""
-    crc = 0
-    with path.open("rb") as file:
-        while block := file.read(2**22):
-            crc = zlib.crc32(block, crc)
-    return crc
-
-
-def write_meta(folder: Path, meta: dict[str, Any]) -> None:
-    """Write what a store says of itself, under a checksum of its own."""
-    text = json.dumps(meta)
-    (folder / META).write_text(f"{zlib.crc32(text.encode())}\n{text}\n")
-
-
-def read_meta(folder: Path) -> dict[str, Any]:
-    """What `write_meta` wrote.
-
-    Raises:
-        OSError, ValueError: it is not there, or not as it was written.
-    """
-    crc, text = (folder / META).read_text().splitlines()
-    if zlib.crc32(text.encode()) != int(crc):
-        raise ValueError(f"{folder / META} is damaged")
-    meta: dict[str, Any] = json.loads(text)
-    return meta
-
-
-def is_sound(folder: Path) -> bool:
-    """Whether the store is complete and, as far as is looked, undamaged.
-
-    Always noticed: a missing file, another length, any change of `META` or of a file up to
-    1 MiB. A change inside a larger file is noticed when the file's time changed with it, as it
-    does for everything written through the file system. Not noticed: a larger file whose
-    bytes change behind its back (a failing disk), or whose time was set back; reading all of it
-    at every opening would be the price.
-    """
-    try:
-        meta = read_meta(folder)
-        if meta["format"] != FORMAT:
-            return False
-        return all(_is_as_written(folder / name, entry) for name, entry in meta["files"].items())
-    except (OSError, ValueError):
-        return False
-
-
-def _is_as_written(path: Path, entry: dict[str, int]) -> bool:
-    stat = path.stat()
-    if stat.st_size != entry["bytes"]:
-        return False
-    untouched = stat.st_mtime_ns == entry["mtime"] and stat.st_size > ALWAYS_CHECKED
-    return untouched or checksum(path) == entry["crc"]

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from gnnmat.errors import GnnmatError
+from gnnmat.inputs.angles import angle_moments
+from gnnmat.inputs.folding import fold
 from gnnmat.inputs.neighbours import nearest_shells, neighbours_within
 from gnnmat.sources.crystal import Crystal
 
@@ -37,6 +39,22 @@ class CrystalGraph(BaseModel):
     shell_tolerance: float = Field(
         5e-3, ge=0, description="Distances closer than this belong to one shell, Å."
     )
+    fold: bool = Field(
+        False,
+        description="Keep one of all atoms, and one of all bonds, that distances alone cannot "
+        "tell apart: the same predictions in a fraction of the time. The model must allow it.",
+    )
+    fold_tolerance: float = Field(
+        2e-3, ge=0, description="Lengths closer than this count as equal when folding, Å."
+    )
+
+    angles: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Moments of the angles between bonds up to this l, for models that read "
+        "them; 0 leaves them out.",
+    )
 
     @classmethod
     def example(cls) -> CrystalGraph:
@@ -46,7 +64,9 @@ class CrystalGraph(BaseModel):
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields of the samples it makes."""
-        return ("z", "pos", "lattice", "edge_index", "edge_length", "edge_offset")
+        common = ("z", "pos", "lattice", "edge_index", "edge_length")
+        own = ("orbit_index", "edge_count") if self.fold else ("edge_offset",)
+        return (*common, *own, *(("edge_angle",) if self.angles else ()))
 
     def sample(self, raw: Crystal) -> dict[str, NDArray[np.generic]]:
         """The fields of one sample as arrays, float64.
@@ -56,7 +76,8 @@ class CrystalGraph(BaseModel):
 
         Returns:
             ``z`` (atoms,), ``pos`` (atoms, 3) in Å, ``lattice`` (1, 3, 3) in Å, ``edge_index``
-            (2, edges), ``edge_length`` (edges,) in Å, ``edge_offset`` (edges, 3).
+            (2, edges), ``edge_length`` (edges,) in Å, ``edge_offset`` (edges, 3); folded, in place
+            of the offsets, ``orbit_index`` (atoms,) and ``edge_count`` (edges,).
         """
         if not isinstance(raw, Crystal):
             raise GnnmatError(
@@ -67,10 +88,24 @@ class CrystalGraph(BaseModel):
             pairs = neighbours_within(raw, self.cutoff)
         else:
             pairs = nearest_shells(raw, self.cutoff, self.neighbours, self.shell_tolerance)
-        return {
+        out: dict[str, NDArray[np.generic]] = {
             "z": raw.numbers,
             "pos": raw.positions,
             "lattice": raw.lattice[None],
+        }
+        folded = fold(raw.numbers, pairs, self.fold_tolerance) if self.fold or self.angles else None
+        if folded is not None and self.angles:
+            # Means over bonds that are alike, folded or not, so that both are one graph.
+            moments = folded.averaged(angle_moments(raw, pairs, self.angles))
+            out["edge_angle"] = moments[folded.place] if self.fold else moments
+        if folded is not None and self.fold:
+            return out | {
+                "edge_index": np.stack([folded.source, folded.centre]),
+                "edge_length": folded.length,
+                "orbit_index": folded.orbit,
+                "edge_count": folded.count.astype(np.float64),
+            }
+        return out | {
             "edge_index": np.stack([pairs.source, pairs.centre]),
             "edge_length": pairs.length,
             "edge_offset": pairs.offset.astype(np.float64),

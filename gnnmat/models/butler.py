@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,7 +66,7 @@ class ButlerEncoder(Encoder):
         map_shape: (rows, columns) of the last map.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("image",)
+    reads: tuple[str, ...] = ("image",)
 
     def __init__(self, channels: int, shape: tuple[int, int], pooled: bool, dropout: float) -> None:
         super().__init__()

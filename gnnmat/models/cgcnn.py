@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -100,7 +100,7 @@ class CgcnnLayer(nn.Module):
 class CgcnnEncoder(Encoder):
     """Embedding, convolutions, mean over the atoms of a crystal."""
 
-    reads: ClassVar[tuple[str, ...]] = ("z", "edge_index", "edge_length")
+    reads: tuple[str, ...] = ("z", "edge_index", "edge_length")
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -54,7 +54,7 @@ class Cnn(BaseModel):
 class CnnEncoder(Encoder):
     """Convolutions whose last feature map is the local features, one row a pixel."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image",)
+    reads: tuple[str, ...] = ("image",)
     map_shape: tuple[int, int] | None = None
 
     def __init__(

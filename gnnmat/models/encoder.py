@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from gnnmat.errors import GnnmatError
@@ -18,11 +16,14 @@ class Encoder(nn.Module):
     (edges,) where it is present: a weight of zero equals an edge that is not there.
 
     Attributes:
-        reads: names of the sample fields it needs.
+        reads: names of the sample fields it needs. One that reads ``orbit_index`` and
+            ``edge_count`` takes folded graphs: it computes the atoms that stand for themselves,
+            counts an edge as often as it says, and gives every atom the features of the one
+            that stands for it.
         width: features a node and a sample.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ()
+    reads: tuple[str, ...] = ()
     width: int
 
     def local(self, batch: Batch) -> Tensor:
@@ -58,4 +59,10 @@ def check_reads(encoder: Encoder, spec: DataSpec) -> None:
             f"{type(encoder).__name__} needs {', '.join(missing)}, which these data do not have.",
             why=f"The data have: {', '.join(spec.fields)}.",
             fix="Choose a model for this input (model.kind) or another input (input.kind).",
+        )
+    if "orbit_index" in spec.fields and "orbit_index" not in encoder.reads:
+        raise GnnmatError(
+            f"{type(encoder).__name__} does not take folded graphs.",
+            why="It would count each atom and bond once that stands for several.",
+            fix="input.fold=false",
         )

@@ -21,7 +21,7 @@ TEMPLATE = '''\
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,7 +60,7 @@ class $class(BaseModel):
 class $classEncoder(Encoder):
     """Embedding, one sum over neighbours; the base class averages over the atoms."""
 
-    reads: ClassVar[tuple[str, ...]] = ("z", "edge_index", "edge_length")
+    reads: tuple[str, ...] = ("z", "edge_index", "edge_length")
 
     def __init__(
         self, embedding: ElementEmbedding, expansion: GaussianExpansion, width: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,7 +62,7 @@ class SlicesEncoder(Encoder):
         map_shape: (rows, columns) of the last map, which covers the image evenly.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("image",)
+    reads: tuple[str, ...] = ("image",)
 
     def __init__(self, config: Slices, channels: int, tiling: Tiling) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class SlicesEncoder(Encoder):
 class MaskedSlicesEncoder(SlicesEncoder):
     """Knows which zeros were not measured."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image", "mask")
+    reads: tuple[str, ...] = ("image", "mask")
 
     def seen(self, batch: Batch) -> Tensor:
         return 1 - batch.mask[:, :1].to(batch.image.dtype)

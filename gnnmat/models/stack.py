@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,7 +58,7 @@ class Stack(BaseModel):
 class StackEncoder(Encoder):
     """Local features are the pixels of the last map, all slices together, row by row."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image",)
+    reads: tuple[str, ...] = ("image",)
 
     def __init__(self, config: Stack, channels: int, tiling: Tiling) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class StackEncoder(Encoder):
 class MaskedStackEncoder(StackEncoder):
     """Knows which zeros were not measured."""
 
-    reads: ClassVar[tuple[str, ...]] = ("image", "mask")
+    reads: tuple[str, ...] = ("image", "mask")
 
     def seen(self, batch: Batch) -> Tensor:
         return 1 - batch.mask[:, :1].to(batch.image.dtype)

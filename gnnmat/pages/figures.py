@@ -124,7 +124,7 @@ def _hover(unit: str) -> str:
 def _labels(part: pd.DataFrame) -> list[list[Any]]:
     ids = part["id"].map(lambda name: plot_text(shortened(name, 60)))
     if part["atom"].notna().any():
-        ids = ids + part["atom"].map(lambda atom: f" atom {atom:.0f}")
+        ids = ids + part["atom"].map(lambda atom: f" atom {atom:.0f} ") + part["element"]
     formulas = part["formula"].map(lambda formula: formula_plot_text(shortened(formula, 60)))
     errors = [float(f"{error:.6g}") for error in part["error"]]
     return [list(row) for row in zip(ids, formulas, errors, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from gnnmat.pages.sections import (
 )
 from gnnmat.pages.shell import shell
 from gnnmat.pages.target_panel import target_panel
+from gnnmat.target import Axis
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,6 +57,7 @@ class ReportData:
         refused: ``id``, ``origin``, ``reason``.
         config_yaml: the run's configuration.
         predict_command: the line to try next.
+        axes: of the targets that are curves, by name.
     """
 
     title: str
@@ -68,6 +70,7 @@ class ReportData:
     refused: pd.DataFrame = field(default_factory=pd.DataFrame)
     config_yaml: str = ""
     predict_command: str = ""
+    axes: Mapping[str, Axis] = field(default_factory=dict)
 
 
 def write_report(path: Path, data: ReportData) -> Path:
@@ -103,7 +106,7 @@ def report_page(data: ReportData) -> str:
     Raises:
         GnnmatError: predictions lack a column.
     """
-    results = list(results_by_target(data.predictions))
+    results = list(results_by_target(data.predictions, data.axes))
     figures: dict[str, Figure] = learning_curves(data.history)
     learning = learning_section(data.history, list(figures))
     panels = []
@@ -172,10 +175,12 @@ def _counts(results: Sequence[TargetResults], data: ReportData) -> dict[str, Any
             {
                 "name": one.name,
                 "unit": one.unit,
-                "kind": "classes" if one.is_classes else "numbers",
+                "kind": one.kind,
                 "shown_split": one.shown_split,
                 "rows": one.counts,
-                "drawn": {} if one.is_classes else {k: len(v) for k, v in drawn_rows(one).items()},
+                "drawn": {k: len(v) for k, v in drawn_rows(one).items()}
+                if one.kind == "numbers"
+                else {},
                 "incomplete": one.incomplete,
                 "worst": worst(one)["id"].tolist(),
                 "elements": {k: int(v) for k, v in elements["count"].items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from gnnmat.errors import GnnmatError
 from gnnmat.pages.periodic_table import elements_of
+from gnnmat.target import Axis, Curve
 
 SPLITS = ("test", "val", "train")
 COLUMNS = ("id", "formula", "split", "target", "unit", "truth", "prediction")
@@ -36,6 +37,8 @@ class TargetResults:
         rows: rows with truth and prediction, in the order given; ``error`` is prediction minus
             truth, or 1 for a wrong class and 0 for a right one.
         incomplete: rows left out because truth or prediction is missing.
+        is_curves: curves instead of numbers; their ``error`` is the mean absolute one.
+        axis: of the curves, if it is known.
     """
 
     name: str
@@ -43,6 +46,8 @@ class TargetResults:
     is_classes: bool
     rows: pd.DataFrame
     incomplete: int
+    is_curves: bool = False
+    axis: Axis = Axis()
 
     @property
     def shown_split(self) -> str:
@@ -54,6 +59,11 @@ class TargetResults:
     def shown(self) -> pd.DataFrame:
         """The rows of ``shown_split``."""
         return self.rows[self.rows["split"] == self.shown_split]
+
+    @property
+    def kind(self) -> str:
+        """``classes``, ``curves`` or ``numbers``."""
+        return "classes" if self.is_classes else "curves" if self.is_curves else "numbers"
 
     @property
     def is_per_atom(self) -> bool:
@@ -75,8 +85,10 @@ class TargetResults:
         return sorted({*self.rows["truth"], *self.rows["prediction"]}, key=_reading_order)
 
 
-def results_by_target(predictions: pd.DataFrame) -> Iterator[TargetResults]:
-    """One ``TargetResults`` a target, in order of appearance.
+def results_by_target(
+    predictions: pd.DataFrame, axes: Mapping[str, Axis] | None = None
+) -> Iterator[TargetResults]:
+    """One ``TargetResults`` a target, in order of appearance; curves with their axes.
 
     Raises:
         GnnmatError: a column is missing.
@@ -89,17 +101,26 @@ def results_by_target(predictions: pd.DataFrame) -> Iterator[TargetResults]:
             fix=f"Give a long table with the columns {', '.join(COLUMNS)}.",
         )
     for name, rows in predictions.groupby("target", sort=False):
-        yield _results(str(name), rows.reset_index(drop=True))
+        axis = (axes or {}).get(str(name), Axis())
+        yield _results(str(name), rows.reset_index(drop=True), axis)
 
 
-def _results(name: str, given: pd.DataFrame) -> TargetResults:
+def _results(name: str, given: pd.DataFrame, axis: Axis) -> TargetResults:
     rows = pd.DataFrame(
         {column: given[column].astype(str) for column in ("id", "formula", "split")}
     )
     rows["crystal_system"] = _optional(given, "crystal_system").fillna("").astype(str)
     rows["atom"] = pd.to_numeric(_optional(given, "atom"), errors="coerce")
+    rows["element"] = _optional(given, "element").fillna("").astype(str)
     rows["probability"] = pd.to_numeric(_optional(given, "probability"), errors="coerce")
     labelled = given["truth"].notna() & given["prediction"].notna()
+    units = given["unit"].dropna().astype(str)
+    if any(isinstance(value, Curve) for value in given["prediction"]):
+        rows["truth"], rows["prediction"] = given["truth"], given["prediction"]
+        kept = rows[labelled].reset_index(drop=True)
+        kept["error"] = _curve_errors(kept)
+        unit = "" if units.empty else units.iloc[0]
+        return TargetResults(name, unit, False, kept, int((~labelled).sum()), True, axis)
     truth = pd.to_numeric(given["truth"], errors="coerce")
     is_text = bool((truth.isna() & given["truth"].notna()).any())
     is_classes = is_text or bool(rows["probability"].notna().any())
@@ -113,10 +134,17 @@ def _results(name: str, given: pd.DataFrame) -> TargetResults:
         rows["prediction"] = pd.to_numeric(given["prediction"], errors="coerce").astype(float)
         rows["error"] = rows["prediction"] - rows["truth"]
         complete = pd.Series(np.isfinite(rows["error"].to_numpy()), index=rows.index)
-    units = given["unit"].dropna().astype(str)
     unit = "" if is_classes or units.empty else units.iloc[0]
     kept = rows[complete].reset_index(drop=True)
     return TargetResults(name, unit, is_classes, kept, int((~complete).sum()))
+
+
+def _curve_errors(rows: pd.DataFrame) -> list[float]:
+    """Mean absolute error of each row over the points that have a truth."""
+    return [
+        float(np.nanmean(np.abs(np.asarray(said, dtype=float) - np.asarray(truth, dtype=float))))
+        for truth, said in zip(rows["truth"], rows["prediction"], strict=True)
+    ]
 
 
 def _optional(given: pd.DataFrame, column: str) -> pd.Series:
@@ -147,10 +175,15 @@ def worst(results: TargetResults, n: int = 10) -> pd.DataFrame:
 def error_by_element(results: TargetResults) -> pd.DataFrame:
     """Mean absolute error and count of the shown crystals that contain each element.
 
+    Errors on atoms are those of the element's own atoms, if the rows say which they are.
+
     Returns:
         Columns ``count`` (crystals) and ``error``, index the symbol.
     """
     shown = results.shown
+    if results.is_per_atom and (shown["element"] != "").all():
+        own = shown.assign(error=shown["error"].abs()).groupby("element")
+        return pd.DataFrame({"count": own.size(), "error": own["error"].mean()})
     elements = {formula: elements_of(formula) for formula in shown["formula"].unique()}
     single = pd.DataFrame(
         {

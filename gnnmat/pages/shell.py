@@ -23,6 +23,7 @@ def shell(
     counts: Mapping[str, Any],
     *,
     style: str = "",
+    script: str = "report.js",
 ) -> str:
     """The whole page as HTML text.
 
@@ -34,22 +35,23 @@ def shell(
         figures: plotly JSON by name.
         counts: numbers behind the page, for programs and tests.
         style: CSS beside that of all pages.
+        script: file of the script that draws the figures.
     """
     package = resources.files("gnnmat.pages")
     # Newlines as the HTML parser will see them, or the hashes below would not fit.
     plotly = get_plotlyjs().replace("\r\n", "\n")
-    script = package.joinpath("report.js").read_text("utf-8")
+    drawing = package.joinpath(script).read_text("utf-8")
     template = Template(package.joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         title=escape(title),
-        policy=_policy(plotly, script),
+        policy=_policy(plotly, drawing),
         style=package.joinpath("report.css").read_text("utf-8") + style,
         header=header,
         sections=sections,
         counts=script_json(counts),
         figures=script_json(figures),
         plotly=plotly,
-        script=script,
+        script=drawing,
     )
 
 

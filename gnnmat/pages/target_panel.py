@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from gnnmat.pages import class_figures, figures
+from gnnmat.pages import class_figures, curve_figures, figures
 from gnnmat.pages.figures import Figure
 from gnnmat.pages.markup import (
     Markup,
@@ -34,8 +34,8 @@ def target_panel(results: TargetResults, prefix: str) -> tuple[Markup, dict[str,
     if results.shown.empty:
         words = "No row of this target has both a truth and a prediction."
         return tag("div", empty(words), class_="panel", id=prefix, data_target=results.name), {}
-    build = _class_figures if results.is_classes else _number_figures
-    first, made = build(results, prefix)
+    builders = {"classes": _class_figures, "curves": _curve_figures, "numbers": _number_figures}
+    first, made = builders[results.kind](results, prefix)
     systems = error_by_crystal_system(results)
     if not systems.empty:
         made[f"{prefix}-systems"] = figures.crystal_systems(results)
@@ -106,6 +106,25 @@ def _class_figures(results: TargetResults, prefix: str) -> tuple[Markup, dict[st
     return section("Prediction and truth", plots, wide, lead=lead + _left_out(results)), made
 
 
+def _curve_figures(results: TargetResults, prefix: str) -> tuple[Markup, dict[str, Figure]]:
+    chosen = curve_figures.chosen_rows(results)
+    made = {
+        f"{prefix}-{name}": curve_figures.one_curve(results, name, place)
+        for name, place in chosen.items()
+    }
+    made[f"{prefix}-along"] = curve_figures.along_axis(results)
+    made[f"{prefix}-errors"] = curve_figures.errors(results)
+    places = [plot(f"{prefix}-{name}", f"{name} curve", "tall") for name in chosen]
+    places.append(plot(f"{prefix}-along", "error along the axis", "tall"))
+    wide = plot(f"{prefix}-errors", "histogram of errors", "low")
+    lead = (
+        f"Of {plural(len(results.shown), f'{results.shown_split} row')} those with the smallest, "
+        "the middle and the largest mean absolute error."
+    )
+    pairs = [tag("div", *places[start : start + 2], class_="pair") for start in (0, 2)]
+    return section("Prediction and truth", *pairs, wide, lead=lead + _left_out(results)), made
+
+
 def _are_crystals(results: TargetResults) -> bool:
     """Whether any row has a formula; spectra and images have none."""
     return bool((results.shown["formula"] != "").any())
@@ -119,10 +138,10 @@ def _elements(results: TargetResults) -> Markup:
     grid = periodic_table(
         found["error"].to_dict(), found["count"].astype(int).to_dict(), label, results.unit
     )
-    lead = (
-        f"Over the {results.shown_split} crystals that contain the element; n counts them."
-        " Grey: in none of them."
-    )
+    whom = "crystals that contain the element"
+    if results.is_per_atom and (results.shown["element"] != "").all():
+        whom = "atoms of the element"
+    lead = f"Over the {results.shown_split} {whom}; n counts them. Grey: none."
     return section("Error by element", grid, lead=lead)
 
 
@@ -138,7 +157,7 @@ def _worst(results: TargetResults) -> Markup:
     if rows.empty:
         words = f"All {plural(len(shown), f'{results.shown_split} row')} were classified right."
         return section("Worst ten", empty(words))
-    numbers = _class_columns(rows) if results.is_classes else _number_columns(rows, results.unit)
+    numbers = _columns(rows, results)
     columns: dict[str, list[Any]] = {
         "id": [_identity(row, results) for row in rows.to_dict("records")],
         **_formulas(rows, results),
@@ -148,7 +167,7 @@ def _worst(results: TargetResults) -> Markup:
         columns["crystal system"] = rows["crystal_system"].tolist()
     lines = list(zip(*columns.values(), strict=True))
     first = 2 if _are_crystals(results) else 1
-    numeric = (first + 2,) if results.is_classes else (first, first + 1, first + 2)
+    numeric = (first + 2,) if results.is_classes else range(first, first + len(numbers))
     title = "Worst ten" if len(rows) == 10 else f"Worst {len(rows)}"
     lead = "The surest mistakes first." if results.is_classes else "The largest errors first."
     return section(title, table(list(columns), lines, numeric, class_="worst"), lead=lead)
@@ -158,6 +177,17 @@ def _formulas(rows: pd.DataFrame, results: TargetResults) -> dict[str, list[Any]
     if not _are_crystals(results):
         return {}
     return {"formula": [formula_markup(formula) for formula in rows["formula"]]}
+
+
+def _columns(rows: pd.DataFrame, results: TargetResults) -> dict[str, list[str]]:
+    """What the table of the worst says of each row, by its kind."""
+    if results.is_classes:
+        return _class_columns(rows)
+    if results.is_curves:
+        ending = f" / {results.unit}" if results.unit else ""
+        errors = rows["error"].tolist()
+        return {f"mean absolute error{ending}": aligned(errors, errors)}
+    return _number_columns(rows, results.unit)
 
 
 def _number_columns(rows: pd.DataFrame, unit: str) -> dict[str, list[str]]:
@@ -180,4 +210,4 @@ def _identity(row: dict[str, object], results: TargetResults) -> Markup:
     name = tag("span", row["id"], class_="id", data_id=row["id"])
     if not results.is_per_atom:
         return name
-    return join([name, f" atom {row['atom']:.0f}"])
+    return join([name, f" atom {row['atom']:.0f} {row['element']}".rstrip()])

@@ -29,6 +29,11 @@ class Column(BaseModel):
         default=(),
         description="class names in order; the file holds the names, or 0, 1, ... (false, true)",
     )
+    curve: bool = Field(
+        default=False,
+        description="equally long lists of numbers, one curve a crystal, or the axis of one "
+        "(which data.axes names)",
+    )
     text: bool = Field(default=False, description="words, not numbers: kept as they are")
 
     def target(self, name: str) -> Target:
@@ -60,7 +65,7 @@ def card_values(frame: pd.DataFrame, columns: Mapping[str, Column], origin: str)
         values = frame[name].reset_index(drop=True)
         if column.classes:
             kept[name] = _classes(values, column.classes, f"Card '{origin}': column '{name}'")
-        elif column.text or column.level != "sample":
+        elif column.text or column.curve or column.level != "sample":
             kept[name] = values
         else:
             kept[name] = _numbers(values, f"Card '{origin}': column '{name}'")

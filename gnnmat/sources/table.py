@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sources.columns import check_ids, check_units, numbers_or_text, read_columns
+from gnnmat.sources.elastic import with_elastic
 from gnnmat.sources.paths import existing_file
 from gnnmat.sources.read import read_crystal
 from gnnmat.sources.records import Records, Refusal
@@ -43,6 +44,11 @@ class TableSource(BaseModel):
         default=None,
         description="third table (parquet or CSV): only its ids are kept, its columns are joined "
         "and replace columns of the same name",
+    )
+    elastic: str | None = Field(
+        default=None,
+        description="column of elastic tensors (36 numbers or 6 x 6, GPa): adds K_voigt, G_voigt, "
+        "K_reuss, G_reuss, K_vrh, G_vrh, anisotropy, poisson; refuses unstable tensors",
     )
     units: dict[str, str] = Field(default={}, description="unit by column")
 
@@ -87,7 +93,7 @@ class TableSource(BaseModel):
             values = _joined(values, chosen, ids)
         del table
         release_table()
-        return Records(
+        records = Records(
             ids=ids,
             raws=rows,
             read=read_crystal,
@@ -97,6 +103,7 @@ class TableSource(BaseModel):
             origins=[f"{path.name}, row {place + 1}" for place in places],
             refused=refused,
         )
+        return records if self.elastic is None else with_elastic(records, self.elastic)
 
 
 def row_ids(table: pa.Table, id_column: str | None, path: Path) -> list[str]:
@@ -124,7 +131,7 @@ def _values(table: pa.Table, id_column: str, path: Path) -> pd.DataFrame:
     values = table.select(kept).to_pandas(ignore_metadata=True)
     if path.suffix in {".csv", ".tsv"}:
         for name in values.columns:
-            values[name] = numbers_or_text(values[name], str(name), str(path))
+            values[name] = numbers_or_text(values[name])
     return values.reset_index(drop=True) if kept else pd.DataFrame(index=range(table.num_rows))
 
 

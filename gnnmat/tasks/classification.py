@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
 from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
@@ -20,8 +20,30 @@ class Classification(TaskOptions):
     """Class-valued targets; the classes are those found in the data."""
 
     kind: Literal["classification"] = "classification"
-    balance: bool = Field(False, description="Weigh every class alike, however rare it is.")
+    weights: Literal["none", "balanced"] | dict[str, float] = Field(
+        "none",
+        description="What a mistake costs: 'none': alike for every row; 'balanced': alike for "
+        "every class, however rare it is; or by class: {metal: 1, insulator: 3}, others 1. "
+        "Probabilities then follow the weights, not how often a class occurs.",
+    )
     head: Head = Field(Head(), description="The last layers.")
+
+    @field_validator("weights")
+    @classmethod
+    def _are_positive(cls, value: Any) -> Any:
+        for name, weight in value.items() if isinstance(value, dict) else ():
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"the weight of class '{name}' is {weight:g}, expected above 0")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_balance(cls, plain: Any) -> Any:
+        """What was ``balance: true`` is ``weights: balanced``."""
+        if isinstance(plain, dict) and "balance" in plain:
+            rest = {name: value for name, value in plain.items() if name != "balance"}
+            return {"weights": "balanced" if plain["balance"] else "none", **rest}
+        return plain
 
     @property
     def classes(self) -> bool:
@@ -47,6 +69,7 @@ class ClassificationTask(Task):
         super().__init__()
         self.targets = choose_targets(spec.targets.targets, None)
         check_classes(self.targets)
+        _check_weights(config.weights, self.targets)
         self.level = self.targets[0].level
         self.config = config
         self.sizes = [len(target.classes) for target in self.targets]
@@ -55,11 +78,18 @@ class ClassificationTask(Task):
 
     def prepare(self, labels: Tensor) -> None:
         """Weights of the classes, if they are to count alike."""
-        for column, count in enumerate(count_classes(self.targets, labels)):
-            if self.config.balance:
-                start = sum(self.sizes[:column])
-                weight = count.sum() / (count.clamp(min=1) * (count > 0).sum())
-                self.weight[start : start + self.sizes[column]] = weight
+        counts = count_classes(self.targets, labels)
+        for target, count, own in zip(
+            self.targets, counts, self.weight.split(self.sizes), strict=True
+        ):
+            if self.config.weights == "balanced":
+                own.copy_(count.sum() / (count.clamp(min=1) * (count > 0).sum()))
+            elif self.config.weights != "none":
+                given = torch.tensor(
+                    [self.config.weights.get(name, 1.0) for name in target.classes]
+                )
+                # A mean of one over the training rows: the learning rate keeps its meaning.
+                own.copy_(given * count.sum() / (given * count).sum())
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         return self.head(self.features(features))
@@ -123,6 +153,18 @@ def check_classes(targets: tuple[Target, ...]) -> None:
             raise GnnmatError(f"Target '{target.name}' has fewer than two classes.")
 
 
+def _check_weights(weights: str | dict[str, float], targets: tuple[Target, ...]) -> None:
+    """Refuse the weight of a class that no target has."""
+    names = [name for target in targets for name in target.classes]
+    for name in weights if isinstance(weights, dict) else ():
+        if name not in names:
+            raise GnnmatError(
+                f"task.weights names the class '{name}', which no target has.",
+                why=f"Classes: {', '.join(names)}.",
+                fix=did_you_mean(name, names),
+            )
+
+
 def count_classes(targets: tuple[Target, ...], labels: Tensor) -> list[Tensor]:
     """(classes,) number of labels of each class, for each target.
 
@@ -136,7 +178,10 @@ def count_classes(targets: tuple[Target, ...], labels: Tensor) -> list[Tensor]:
         if int((counts[-1] > 0).sum()) < 2:
             raise GnnmatError(
                 f"Target '{target.name}' has one class only in the training rows.",
-                fix="Use another split or more data.",
+                why=f"All {len(known):,} labelled rows are '{target.classes[int(known[0])]}'."
+                if len(known)
+                else "None of them has a label.",
+                fix="Use another split (split.seed, split.stratified) or more data.",
             )
     return counts
 

@@ -55,6 +55,10 @@ class GaussianTask(Task):
         self.targets = choose_targets(spec.targets.targets, None)
         if any(target.classes for target in self.targets):
             raise GnnmatError("Regression was given class names.", fix="task.kind=classification")
+        if any(target.is_curve for target in self.targets):
+            raise GnnmatError(
+                "The task 'gaussian' learns single numbers, not curves.", fix="task.kind=regression"
+            )
         self.level = self.targets[0].level
         self.config = config
         self.head: MlpHead = config.head.build(width, 2 * len(self.targets))

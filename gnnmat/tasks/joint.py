@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from gnnmat.sample import Batch, DataSpec, Features, Target, TargetSpec
+from gnnmat.target import columns_of
 from gnnmat.tasks.classification import Classification
 from gnnmat.tasks.duq import Duq
 from gnnmat.tasks.gaussian import Gaussian
@@ -63,12 +64,15 @@ class JointTask(Task):
             (one, [i for i, target in enumerate(targets) if bool(target.classes) == classes])
             for one, classes in ((config.of_classes, True), (config.of_numbers, False))
         ]
+        places = columns_of(targets)
         parts: list[Task] = []
         for one, columns in chosen:
             if columns:
                 own = tuple(targets[i] for i in columns)
                 part = one.build(_with_targets(spec, own), width)
-                part.columns = tuple(columns)
+                part.columns = tuple(
+                    column for i in columns for column in range(places[i].start, places[i].stop)
+                )
                 parts.append(part)
         self.parts = nn.ModuleList(parts)
         self.targets = tuple(target for part in self.tasks for target in part.targets)

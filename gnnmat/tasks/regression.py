@@ -1,4 +1,4 @@
-"""Regression of one or several numbers a sample or an atom, with missing labels."""
+"""Regression of numbers and curves, a sample or an atom, with missing labels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from torchmetrics import MetricCollection
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch, DataSpec, Features, Target
+from gnnmat.target import columns_of, curves
 from gnnmat.tasks.head import Head, MlpHead
 from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
+
+LEAST_SPREAD = 0.1  # of a point of a curve, in the deviation of the whole curve
 
 
 class Regression(TaskOptions):
@@ -30,6 +33,16 @@ class Regression(TaskOptions):
         "deviation; 'log' does so with their logarithm, for positive targets such as moduli; "
         "or 'none'.",
     )
+    points: Literal["together", "each"] = Field(
+        "together",
+        description="Curves: 'together' scales all points alike, so that errors weigh alike in "
+        "their unit; 'each' gives every point its own mean and deviation.",
+    )
+    positive: bool = Field(
+        False,
+        description="Predictions are never below zero (a softplus at the end), for densities of "
+        "states and other targets without negative values.",
+    )
     head: Head = Field(Head(), description="The last layers.")
 
     @classmethod
@@ -43,7 +56,10 @@ class Regression(TaskOptions):
 
 
 class RegressionTask(Task):
-    """Prediction (..., rows, d): d standardised targets; `decode` gives them their units."""
+    """Prediction (..., rows, d): d standardised numbers; `decode` gives them their units.
+
+    A curve takes as many of the d columns as it has points.
+    """
 
     shift: Tensor
     factor: Tensor
@@ -53,35 +69,72 @@ class RegressionTask(Task):
         self.targets = choose_targets(spec.targets.targets, None)
         if any(target.classes for target in self.targets):
             raise GnnmatError("Regression was given class names.", fix="task.kind=classification")
+        if config.positive and config.scale == "log":
+            raise GnnmatError(
+                "task.positive and task.scale=log exclude each other.",
+                why="An exponential is positive already.",
+                fix="Drop one of the two; 'positive' allows zero, 'log' does not.",
+            )
         self.level = self.targets[0].level
         self.config = config
-        self.head: MlpHead = config.head.build(width, len(self.targets))
-        self.register_buffer("shift", torch.zeros(len(self.targets)))
-        self.register_buffer("factor", torch.ones(len(self.targets)))
+        self.places = columns_of(self.targets)
+        outputs = sum(target.size for target in self.targets)
+        self.head: MlpHead = config.head.build(width, outputs)
+        self.register_buffer("shift", torch.zeros(outputs))
+        self.register_buffer("factor", torch.ones(outputs))
 
     def prepare(self, labels: Tensor) -> None:
         """Mean and deviation of the training labels; a constant target is refused."""
-        for column, target in enumerate(self.targets):
-            values = labels[:, column][~labels[:, column].isnan()].double()
+        for target, place in zip(self.targets, self.places, strict=True):
+            own = labels[:, place]
+            values = own[~own.isnan()].double()
+            if self.config.positive and bool((values < 0).any()):
+                raise self._not_positive(target, values, "Predictions would never be negative.")
             known = self._logarithm(values, target) if self.config.scale == "log" else values
             shift, factor = mean_and_spread(target, known, values)
-            if self.config.scale != "none":
-                self.shift[column], self.factor[column] = shift, factor
+            if self.config.scale == "none":
+                continue
+            self.shift[place], self.factor[place] = shift, factor
+            if target.is_curve and self.config.points == "each":
+                self._prepare_points(own, place, factor)
+
+    def _prepare_points(self, own: Tensor, place: slice, common: float) -> None:
+        """Mean and deviation of every point; one that never changes keeps the common deviation."""
+        for column, values in enumerate(own.T, start=place.start):
+            known = values[~values.isnan()].double()
+            known = known.log() if self.config.scale == "log" else known
+            if len(known):
+                self.shift[column] = known.mean()
+                # A point that is hardly ever there would be learned at the cost of all others.
+                spread = float(known.std(unbiased=False))
+                self.factor[column] = spread if spread > LEAST_SPREAD * common else common
 
     def _logarithm(self, known: Tensor, target: Target) -> Tensor:
         if bool((known <= 0).any()):
-            raise GnnmatError(
-                f"Target '{target.name}' is {float(known.min()):g} in a training row.",
-                why="Only positive values have a logarithm.",
-                fix="task.scale=standard",
-            )
+            raise self._not_positive(target, known, "Only positive values have a logarithm.")
         return known.log()
+
+    def _not_positive(self, target: Target, values: Tensor, why: str) -> GnnmatError:
+        fix = "task.scale=standard" if self.config.scale == "log" else "task.positive=false"
+        what = f"Target '{target.name}' is {float(values.min()):g} in a training row."
+        return GnnmatError(what, why=why, fix=fix)
 
     def forward(self, features: Features, batch: Batch) -> Tensor:
         return self.head(self.features(features))
 
+    def _standardised(self, prediction: Tensor) -> Tensor:
+        """The prediction in units of `factor` from `shift`; at -shift / factor it is zero."""
+        prediction = prediction.to(self.factor.dtype)
+        if not self.config.positive:
+            return prediction
+        # Begins near the mean: softplus(x) is x where x is large.
+        start = self.shift / self.factor
+        return F.softplus(prediction + start) - start
+
     def decode(self, prediction: Tensor) -> Tensor:
-        unscaled = prediction.to(self.factor.dtype) * self.factor + self.shift
+        unscaled = self._standardised(prediction) * self.factor + self.shift
+        if self.config.positive:
+            return unscaled.clamp(min=0)  # rounding
         return unscaled.exp() if self.config.scale == "log" else unscaled
 
     def encode(self, labels: Tensor) -> Tensor:
@@ -95,7 +148,7 @@ class RegressionTask(Task):
         wanted = self.encode(self.labels(batch))
         mask = ~wanted.isnan()
         wanted = torch.where(mask, wanted, 0.0)
-        prediction = prediction.to(wanted.dtype)
+        prediction = self._standardised(prediction).to(wanted.dtype)
         wanted, mask = wanted.expand_as(prediction), mask.expand_as(prediction)
         each = _LOSSES[self.config.loss](prediction, wanted, reduction="none")
         members = prediction[..., 0, 0].numel() if prediction.dim() > 2 else 1
@@ -108,18 +161,22 @@ class RegressionTask(Task):
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
         labels = self.labels(batch)
         mask = ~labels.isnan()
-        scaled = (prediction.to(self.factor.dtype) - self.encode(labels)).abs()
+        scaled = (self._standardised(prediction) - self.encode(labels)).abs()
         metrics["score"].update(*masked_sum(scaled, mask))
         error = (self.decode(prediction) - labels).abs()
-        for column, target in enumerate(self.targets):
+        for place, target in zip(self.places, self.targets, strict=True):
             metrics[score_name("mae", target)].update(
-                *masked_sum(error[..., column], mask[..., column])
+                *masked_sum(error[..., place], mask[..., place])
             )
 
     def table(self, decoded: Tensor) -> dict[str, dict[str, list[Any]]]:
         return {
-            target.name: {"prediction": decoded[:, column].tolist()}
-            for column, target in enumerate(self.targets)
+            target.name: {
+                "prediction": curves(decoded[:, place].numpy())
+                if target.is_curve
+                else decoded[:, place.start].tolist()
+            }
+            for place, target in zip(self.places, self.targets, strict=True)
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,22 @@ class ProgressLine(Callback):
         if self.progress:
             self.progress.stop()
             self.progress = None
+
+
+class EachEpoch(Checkpoint):
+    """Tells a function of every epoch's score, and stops where it says so.
+
+    A `Checkpoint` by name, for the reason that `History` is one.
+
+    Args:
+        told: called with the epoch, from 1, and ``val_score``; true stops the training.
+    """
+
+    def __init__(self, told: Callable[[int, float], bool]) -> None:
+        self.told = told
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell, and stop if that is the answer."""
+        value = float(trainer.callback_metrics["val_score"])
+        if self.told(trainer.current_epoch + 1, value):
+            trainer.should_stop = True

@@ -7,10 +7,7 @@ statistics); both are safetensors, so loading never unpickles.
 from __future__ import annotations
 
 import json
-import os
-import platform
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +27,8 @@ from gnnmat.tasks.task import Task
 from gnnmat.train.config import RunConfig, parse_config
 from gnnmat.train.front import Cleaned, Front, check_front
 
-CONFIG, SPEC, ENVIRONMENT = "config.yaml", "spec.json", "environment.json"
+CONFIG, SPEC = "config.yaml", "spec.json"
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
-PACKAGES = ("gnnmat", "torch", "torch-geometric", "lightning", "numpy", "pymatgen", "ase", "vesin")
 
 
 @dataclass(frozen=True)
@@ -82,32 +78,6 @@ def save_trained(
     write_atomically(folder / SPEC, json.dumps({**described, **spec.to_dict()}, indent=1))
 
 
-def write_environment(folder: Path, fingerprints: dict[str, str]) -> None:
-    """Write what a result depends on besides the config: packages, machine, data."""
-    environment = {"packages": package_versions(), **machine(), "fingerprints": fingerprints}
-    write_atomically(folder / ENVIRONMENT, json.dumps(environment, indent=1))
-
-
-def check_fingerprints(folder: Path, fingerprints: dict[str, str]) -> None:
-    """Refuse to go on with other data than a run was begun with.
-
-    Raises:
-        GnnmatError: structures or values differ.
-    """
-    try:
-        known = json.loads((folder / ENVIRONMENT).read_text())["fingerprints"]
-    except (OSError, ValueError, KeyError):
-        return  # interrupted before it was written: no epoch depends on it
-    changed = [name for name, digest in fingerprints.items() if known.get(name) != digest]
-    if changed:
-        raise GnnmatError(
-            f"The {' and the '.join(changed)} are not those that {folder} was begun with.",
-            why="Going on would mix two data sets.",
-            fix="Restore the files. If the data were given in Python, go on there: "
-            "gnnmat.resume(run, structures=..., targets=...).",
-        )
-
-
 def build(
     config: RunConfig,
     spec: DataSpec,
@@ -153,6 +123,29 @@ def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
         GnnmatError: not a finished run, damaged files, or the model is missing.
     """
     folder = Path(folder)
+    check_run(folder)
+    config = load_run_config(folder)
+    own, spec, front = read_spec(folder)
+    if own and model is None:
+        raise GnnmatError(
+            f"{folder} was trained with an encoder of your own, {own}.",
+            fix=f"gnnmat.load({str(folder)!r}, model={own}(...))",
+        )
+    encoder, task = build(config, spec, model, front)
+    state = read_tensors(folder)
+    _restore(encoder, "encoder", state, folder)
+    _restore(task, "task", state, folder)
+    augment = config.augment.build(spec)
+    _restore(augment, "augment", state, folder)
+    return Trained(config, spec, encoder.eval(), task.eval(), augment.eval())
+
+
+def check_run(folder: Path) -> None:
+    """Refuse a folder that lacks what a finished run writes.
+
+    Raises:
+        GnnmatError: the first file that is missing.
+    """
     for name in (CONFIG, SPEC, WEIGHTS, STATE):
         if not (folder / name).is_file():
             raise GnnmatError(
@@ -161,20 +154,6 @@ def load_trained(folder: str | Path, model: Encoder | None = None) -> Trained:
                 if (folder / CONFIG).is_file()
                 else "Give the folder that gnnmat train wrote.",
             )
-    config = load_run_config(folder)
-    own, spec, front = _read_spec(folder)
-    if own and model is None:
-        raise GnnmatError(
-            f"{folder} was trained with an encoder of your own, {own}.",
-            fix=f"gnnmat.load({str(folder)!r}, model={own}(...))",
-        )
-    encoder, task = build(config, spec, model, front)
-    state = _read_tensors(folder / WEIGHTS) | _read_tensors(folder / STATE)
-    _restore(encoder, "encoder", state, folder)
-    _restore(task, "task", state, folder)
-    augment = config.augment.build(spec)
-    _restore(augment, "augment", state, folder)
-    return Trained(config, spec, encoder.eval(), task.eval(), augment.eval())
 
 
 def load_run_config(folder: Path) -> RunConfig:
@@ -188,7 +167,7 @@ def load_run_config(folder: Path) -> RunConfig:
         raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
 
 
-def _read_spec(folder: Path) -> tuple[str, DataSpec, Front | None]:
+def read_spec(folder: Path) -> tuple[str, DataSpec, Front | None]:
     """The class of an encoder of the user's own, or empty; what the data were; what cleans them."""
     try:
         plain: dict[str, Any] = json.loads((folder / SPEC).read_text())
@@ -201,7 +180,16 @@ def _read_spec(folder: Path) -> tuple[str, DataSpec, Front | None]:
         ) from error
 
 
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
+    """Everything a run has learned, by name: parameters and state, of encoder, task, augment.
+
+    Raises:
+        GnnmatError: a file is damaged.
+    """
+    return _tensors_in(folder / WEIGHTS) | _tensors_in(folder / STATE)
+
+
+def _tensors_in(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_tensors(path.read_bytes())
     except Exception as error:  # safetensors has an error class of its own for damaged files
@@ -221,25 +209,3 @@ def _restore(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], fol
             f"The weights in {folder} do not fit the model in its {CONFIG}.",
             why=str(error).splitlines()[-1].strip(),
         ) from error
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def machine() -> dict[str, str]:
-    """Class of the hardware and the interpreter; no names, no paths."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": str(os.cpu_count()),
-        "gpu": gpu,
-    }

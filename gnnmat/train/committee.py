@@ -19,7 +19,8 @@ from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
-from gnnmat.train.predictor import Predictor, prediction_table
+from gnnmat.train.prediction_table import prediction_table
+from gnnmat.train.predictor import Predictor
 from gnnmat.train.uncertainty import mutual_information
 from gnnmat.train.voices import Observed, observe
 
@@ -46,6 +47,11 @@ class Committee(Predictor):
         self.members = tuple(members)
         self.samples = samples
         self.seed = seed
+
+    @property
+    def drops(self) -> bool:
+        """Whether its voices are draws of the dropout of one member."""
+        return len(self.members) == 1 and self.samples > 0
 
     def observe(
         self,
@@ -116,9 +122,21 @@ def disagreements(task: Task, decoded: Tensor) -> pd.DataFrame:
             }
         else:
             values = np.array([one[target.name]["prediction"] for one in voices], dtype=float)
-            columns = {"disagreement": values.std(axis=0)}
+            spread = values.std(axis=0)
+            # Of a curve, the mean over its points.
+            columns = {"disagreement": spread.mean(axis=1) if target.is_curve else spread}
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def deviation(tables: Sequence[dict[str, list[Any]]]) -> Floats:
+    """(rows,) standard deviation of predicted numbers over tables of one target each.
+
+    Of a curve it is the root mean square over its points.
+    """
+    values = np.array([one["prediction"] for one in tables], dtype=float)
+    found: Floats = values.std(axis=0)
+    return found if found.ndim == 1 else np.sqrt((found**2).mean(axis=1))
 
 
 def class_probabilities(tables: Sequence[dict[str, list[Any]]], classes: Sequence[str]) -> Floats:

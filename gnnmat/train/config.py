@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gnnmat.augment import Augment
 from gnnmat.augment.none import NoAugment
@@ -24,6 +24,9 @@ from gnnmat.sources.card import CardSource
 from gnnmat.tasks import Regression, TaskConfig
 from gnnmat.train.unions import plain_error
 
+ADOPTED = ("input", "model")
+"""What a run takes from the run it begins with."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,11 +40,19 @@ class DataConfig(_Part):
         (), description="Columns to learn; empty takes the card's default target."
     )
 
-    @field_validator("targets", mode="before")
+    @field_validator("targets", "state", mode="before")
     @classmethod
     def _one_name(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    axes: dict[str, str] = Field(
+        {}, description="By target, the column with the axis of its curves: {phdos: phfreq}."
+    )
+    state: tuple[str, ...] = Field(
+        (),
+        description="Columns beside the structure that the property depends on, such as a "
+        "temperature or the functional of a calculation; for models that read 'state'.",
+    )
     limit: int | None = Field(None, gt=0, description="Use this many samples at most, by seed.")
     workers: int | None = Field(
         None, ge=0, description="Processes that read structures; null chooses by the work."
@@ -92,6 +103,40 @@ class TrainerConfig(_Part):
     )
 
 
+class StartConfig(_Part):
+    """What a run begins with: drawn weights, or those of another run."""
+
+    run: str | None = Field(
+        None,
+        description="Folder of a trained run, or name of a shipped model, to begin with. It is "
+        "read once, when training begins; input and model are taken from there unless they are "
+        "given, and then have to agree.",
+    )
+    weights: Literal["auto", "encoder", "all"] = Field(
+        "auto",
+        description="'encoder': the head is drawn anew; 'all': head and scale, too; 'auto': all "
+        "where targets and task are the same, else the encoder.",
+    )
+    freeze: bool = Field(
+        False, description="The encoder stays as it is, running statistics included."
+    )
+    body_lr: float = Field(
+        1.0, gt=0, description="Learning rate of the encoder as a share of optimizer.lr."
+    )
+
+    @model_validator(mode="after")
+    def _needs_a_run(self) -> StartConfig:
+        given = sorted(self.model_fields_set - {"run"})
+        changed = [name for name in given if getattr(self, name) != _default(self, name)]
+        if self.run is None and changed:
+            raise ValueError(f"{', '.join(changed)} needs start.run, the run to begin with")
+        return self
+
+
+def _default(part: BaseModel, name: str) -> Any:
+    return type(part).model_fields[name].default
+
+
 class RunConfig(_Part):
     """Everything that decides a run."""
 
@@ -108,6 +153,7 @@ class RunConfig(_Part):
         "image before the encoder sees it. It is read once, when training begins.",
     )
     model: Model = Field(Cgcnn(), description="The encoder.")
+    start: StartConfig = Field(StartConfig(), description="Weights of another run to begin with.")
     task: TaskConfig = Field(Regression(), description="Head, loss and scores.")
     optimizer: OptimizerConfig = Field(OptimizerConfig(), description="How weights move.")
     trainer: TrainerConfig = Field(TrainerConfig(), description="How long and on what.")
@@ -150,6 +196,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
     if not isinstance(plain, dict):
         raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
+    shipped = {one.resolve() for one in recipes("training").values()}
+    if found.resolve() in shipped and any(map(_chooses_start, overrides)):
+        # A shipped recipe is about its data; the run to begin with knows its input and model.
+        plain = {name: value for name, value in plain.items() if name not in ADOPTED}
     return parse_config(plain, overrides)
 
 
@@ -184,3 +234,8 @@ def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
 
 def _chooses_kind(override: str) -> bool:
     return override.partition("=")[0].strip().endswith(".kind")
+
+
+def _chooses_start(override: str) -> bool:
+    name, _, value = override.partition("=")
+    return name.strip() in {"start", "start.run"} and value.strip() not in {"", "null"}

@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def fit(
     *,
     resume: bool = False,
     console: Console | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Trainer:
     """The finished trainer; ``hall`` then carries the weights of the best epoch, in float32.
 
@@ -52,6 +53,7 @@ def fit(
         folder: of the run; checkpoints, history and logs go there.
         resume: go on from the last finished epoch found there.
         console: where the progress bar is shown; None shows none.
+        callbacks: more that is done around the epochs.
 
     Raises:
         GnnmatError: the loss is no number, memory or disk ran out; the last good checkpoint
@@ -80,7 +82,7 @@ def fit(
             strategy=options.strategy,
             precision=options.precision,
             gradient_clip_val=options.clip,
-            callbacks=_callbacks(options, folder, keep_best, console),
+            callbacks=[*_callbacks(options, folder, keep_best, console), *callbacks],
             plugins=[AtomicCheckpoints()],
             logger=_loggers(options, config, folder) or False,
             enable_progress_bar=False,

@@ -58,7 +58,7 @@ class Cleaned(Encoder):
         self.cleaner = task.requires_grad_(False).eval()
         self.front = front
         self.width = encoder.width
-        self.reads = tuple(dict.fromkeys((*encoder.reads, *before.reads)))  # type: ignore[misc]
+        self.reads = tuple(dict.fromkeys((*encoder.reads, *before.reads)))
         if hasattr(encoder, "map_shape"):
             self.map_shape = encoder.map_shape
 

@@ -17,7 +17,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.sample import Batch, Features
 from gnnmat.tasks.task import Loss, Mean, Task
-from gnnmat.train.config import OptimizerConfig
+from gnnmat.train.config import OptimizerConfig, StartConfig
 
 
 class Hall(LightningModule):
@@ -29,6 +29,7 @@ class Hall(LightningModule):
         optimizer: how weights move.
         seed: with the epoch, decides dropout and every other draw of an epoch.
         augment: what is done to a batch before the encoder sees it; default nothing.
+        start: whether the encoder is frozen, and how fast it learns beside the head.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class Hall(LightningModule):
         optimizer: OptimizerConfig,
         seed: int = 0,
         augment: Augmentation | None = None,
+        start: StartConfig | None = None,
     ) -> None:
         super().__init__()
+        self.start = StartConfig() if start is None else start
         self.encoder = encoder
         self.task = task
         self.options = optimizer
@@ -49,6 +52,15 @@ class Hall(LightningModule):
         self.train_loss = Mean()
         self.val_loss = Mean()
         self.val_metrics = task.metrics()
+        if self.start.freeze:
+            self.encoder.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Hall:
+        """Training mode; a frozen encoder keeps its running statistics and drops nothing."""
+        super().train(mode)
+        if self.start.freeze:
+            self.encoder.eval()
+        return self
 
     def forward(self, batch: Batch) -> Tensor:
         """The task's raw prediction, (..., rows, d)."""
@@ -89,7 +101,9 @@ class Hall(LightningModule):
         """The loss, with what the task asks of the slopes of its outputs."""
         needs = self.task.needs_input_grad
         inputs = self.encoder.inputs(batch).requires_grad_() if needs else None
-        features = self.encoder(batch)
+        # What is frozen needs no gradients, unless slopes with respect to the input are asked for.
+        with torch.set_grad_enabled(needs or not self.start.freeze):
+            features = self.encoder(batch)
         prediction = self.task(features, batch)
         self.learned = Features(features.local.detach(), features.pooled.detach())
         loss = self.task.loss(prediction, batch)
@@ -144,7 +158,7 @@ class Hall(LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
         """Optimizer and schedule; normalisation and biases are not decayed."""
-        optimizer = make_optimizer(self, self.options)
+        optimizer = make_optimizer(self, self.options, self.encoder, self.start.body_lr)
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         schedule = make_schedule(optimizer, self.options, steps, self.trainer.max_epochs or 1)
         return {
@@ -153,16 +167,30 @@ class Hall(LightningModule):
         }
 
 
-def make_optimizer(module: nn.Module, options: OptimizerConfig) -> Optimizer:
-    """The optimizer over all parameters; vectors (biases, normalisation) are not decayed."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    groups = [
-        {
-            "params": [p for p in parameters if p.dim() >= 2],
-            "weight_decay": options.weight_decay,
-        },
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
+def make_optimizer(
+    module: nn.Module,
+    options: OptimizerConfig,
+    body: nn.Module | None = None,
+    share: float = 1.0,
+) -> Optimizer:
+    """The optimizer over all parameters; vectors (biases, normalisation) are not decayed.
+
+    Args:
+        module: what learns.
+        options: how.
+        body: the part of it that learns at another rate.
+        share: of ``options.lr`` for the body.
+    """
+    free = [p for p in module.parameters() if p.requires_grad]
+    inside = {id(p) for p in body.parameters()} if body is not None and share != 1.0 else set()
+    groups: list[dict[str, Any]] = []
+    # The head comes first: its rate is the one that is logged.
+    for rate, there in ((options.lr, False), (options.lr * share, True)):
+        part = [p for p in free if (id(p) in inside) == there]
+        if part or not there:
+            decayed = {"params": [p for p in part if p.dim() >= 2], "lr": rate}
+            plain = {"params": [p for p in part if p.dim() < 2], "lr": rate, "weight_decay": 0.0}
+            groups += [{**decayed, "weight_decay": options.weight_decay}, plain]
     if options.kind == "adamw":
         return AdamW(groups, lr=options.lr)
     if options.kind == "adam":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from gnnmat.train.committee import (
     is_ensemble,
     load_committee,
 )
+from gnnmat.train.domain import domain_words
 from gnnmat.train.predictor import Predictor, load
+from gnnmat.train.spread import number_answers
 from gnnmat.train.strangeness import all_scores
 from gnnmat.train.trust import Trust, has_trust, load_trust
 from gnnmat.train.uncertainty import with_temperature
@@ -33,8 +36,10 @@ class Judge(Committee):
     """A run or an ensemble that knows when not to be trusted.
 
     The table has the columns of a `Committee`, with calibrated probabilities, and
-    ``in_distribution`` (true or false), ``trust_score`` (share of validation samples that are at
-    least as strange), ``verdict`` (in words), and ``score_<name>`` for every score.
+    ``interval_low`` and ``interval_high`` where intervals were calibrated, ``in_distribution``
+    (true or false; ``in_domain`` for crystals, which may also hold elements never seen),
+    ``trust_score`` (share of validation samples that are at least as strange), ``verdict`` (in
+    words), and ``score_<name>`` for every score.
 
     Args:
         committee: the members.
@@ -75,16 +80,59 @@ class Judge(Committee):
         found = self.observe(dataset, rows, draw=draw, batch_size=batch_size)
         table = self.observed_table(dataset, rows, found)
         scores = self.scores(found)
-        verdicts = self.trust.judge(scores)
         place = {int(row): number for number, row in enumerate(rows)}
         at = table["row"].map(place).to_numpy()
-        table = self._calibrated(table)
+        table = self._with_intervals(self._calibrated(table), found, scores, at)
         return table.assign(
-            in_distribution=verdicts.in_distribution[at],
-            trust_score=verdicts.trust[at],
-            verdict=[verdicts.words[number] for number in at],
+            **self._verdicts(dataset, rows, scores, at),
             **{f"score_{name}": values[at] for name, values in scores.items()},
         )
+
+    def _verdicts(
+        self,
+        dataset: SampleDataset,
+        rows: NDArray[np.int64],
+        scores: dict[str, Floats],
+        at: NDArray[np.int64],
+    ) -> dict[str, Any]:
+        """Columns of the verdict, for the lines of a table that are about rows ``rows[at]``."""
+        verdicts = self.trust.judge(scores)
+        trusted, trust, words = verdicts.in_distribution, verdicts.trust, verdicts.words
+        name = "in_distribution"
+        if dataset.is_crystal:
+            name, everything = "in_domain", self.unseen(dataset)
+            unseen = [everything[row] for row in rows]
+            new = np.array([bool(one) for one in unseen], dtype=bool)
+            trusted, trust = trusted & ~new, np.where(new, 0.0, trust)
+            words = [domain_words(*pair) for pair in zip(words, unseen, strict=True)]
+        return {
+            name: trusted[at],
+            "trust_score": trust[at],
+            "verdict": [words[number] for number in at],
+        }
+
+    def _with_intervals(
+        self,
+        table: pd.DataFrame,
+        found: Observed,
+        scores: dict[str, Floats],
+        at: NDArray[np.int64],
+    ) -> pd.DataFrame:
+        """The table with the ends of the intervals behind the predictions."""
+        if not self.trust.intervals:
+            return table
+        ends = np.full((2, len(table)), np.nan)
+        said = number_answers(self.trained.task, found, scores, dropout=self.drops)
+        for interval in self.trust.intervals:
+            own = said[interval.target]
+            where = (table["target"] == interval.target).to_numpy()
+            low, high = interval.bounds(own.prediction, own.spread)
+            ends[:, where] = low[at[where]], high[at[where]]
+        place = list(table.columns).index("prediction") + 1
+        table = table.copy()
+        table.insert(place, "interval_low", ends[0])
+        table.insert(place + 1, "interval_high", ends[1])
+        return table
 
     def _calibrated(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table with errors as large, and chances as high, as validation rows showed."""
@@ -147,7 +195,7 @@ def load_model(
             raise GnnmatError(
                 f"The thresholds of {folder} were fixed with {judge.samples} draws of dropout, "
                 f"not with {samples}.",
-                fix=f"gnnmat trust {folder} --samples {samples}",
+                fix=f"gnnmat trust {folder} --dropout-samples {samples}",
             )
         return judge
     if is_ensemble(folder) or samples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from gnnmat.sources.spectra import on_axes, records_from_spectra
 from gnnmat.sources.unmasked import name_unmasked
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
+from gnnmat.train.domain import unseen_elements, with_elements
+from gnnmat.train.prediction_table import prediction_table
 
 
 def predict_rows(
@@ -67,35 +69,6 @@ def predict_rows(
     return torch.cat(out) if out else torch.empty(0, 0)
 
 
-def prediction_table(
-    task: Task,
-    dataset: SampleDataset,
-    rows: NDArray[np.int64],
-    decoded: Tensor,
-    formula: Sequence[str],
-) -> pd.DataFrame:
-    """One row a sample (or an atom) and target: ``id``, ``formula``, ``target``, ``prediction``."""
-    index = rows
-    frame: dict[str, Any] = {}
-    if task.level == "atom":
-        counts = dataset.store.atoms[rows]
-        index = np.repeat(rows, counts)
-        starts = np.repeat(np.cumsum(counts) - counts, counts)
-        frame["atom"] = np.arange(len(index)) - starts
-    ids = [dataset.ids[row] for row in index]
-    names = [formula[row] for row in index]
-    parts = []
-    for target in task.targets:
-        columns = task.table(decoded)[target.name]
-        parts.append(
-            pd.DataFrame(
-                {"id": ids, "formula": names, **frame, "target": target.name, **columns}
-                | {"unit": target.unit, "row": index}
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
 class Predictor:
     """A trained run, ready to predict.
 
@@ -116,6 +89,7 @@ class Predictor:
         structures: Sequence[Any] | Records | Any,
         *,
         ids: Sequence[str] | None = None,
+        state: Mapping[str, Any] | None = None,
         batch_size: int = 256,
         quiet: bool = True,
     ) -> pd.DataFrame:
@@ -125,13 +99,18 @@ class Predictor:
             structures: paths (files or folders), pymatgen ``Structure``, ASE ``Atoms``,
                 ``Crystal``, in any mixture; one of them alone; or records of a source.
             ids: names, one a structure; default file stems and positions.
+            state: what a model with a state must know beside the structures, by name: one value
+                for all, or one each; columns of records need not be repeated.
             batch_size: samples at a time.
             quiet: no progress bar.
 
         Returns:
             Columns ``id``, ``formula``, ``target``, ``prediction``, ``unit`` and ``refused``:
             empty, or the reason why there is no prediction. Classes add ``probability`` and one
-            ``probability_<class>`` each; targets on atoms add ``atom``.
+            ``probability_<class>`` each; targets on atoms add ``atom``
+            (its place, from 0) and ``element``; predictions of curves are `Curve`. Crystals add
+            ``in_domain``, false where an element was never seen in training, and ``verdict``,
+            the same in words.
 
         Raises:
             GnnmatError: not one structure could be used, with the first reason.
@@ -149,11 +128,20 @@ class Predictor:
                 why=f"{first.id}: {first.reason}" if first else "No structure was given.",
             )
         with tempfile.TemporaryDirectory(prefix="gnnmat-") as folder:
+            known = self.trained.spec.state
             dataset = open_dataset(
-                records, self.trained.config.input, folder=Path(folder), quiet=quiet
+                records,
+                self.trained.config.input,
+                state=known.names,
+                known_state=known,
+                given_state=state,
+                folder=Path(folder),
+                quiet=quiet,
             )
             rows = np.arange(len(dataset))
             table = self.rows_table(dataset, rows, batch_size=batch_size)
+            if dataset.is_crystal and "in_domain" not in table:
+                table = with_elements(table, self.unseen(dataset))
         table = table.drop(columns="row").assign(refused="")
         if dataset.refused:
             table = _with_refused(table, dataset, records)
@@ -174,6 +162,10 @@ class Predictor:
         if augment.options.mask:
             name_unmasked(records)
         return records
+
+    def unseen(self, dataset: SampleDataset) -> list[tuple[str, ...]]:
+        """The elements of each crystal that the training data do not have."""
+        return unseen_elements(dataset.numbers, self.trained.spec.elements)
 
     def _layout(self) -> SliceLayout | None:
         """The axes of the spectra it was trained on; None for anything else."""

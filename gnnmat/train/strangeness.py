@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnmat.tasks.task import Task
-from gnnmat.train.committee import class_probabilities
+from gnnmat.train.committee import class_probabilities, deviation
 from gnnmat.train.trust_scores import Density
 from gnnmat.train.uncertainty import mutual_information
 from gnnmat.train.voices import Observed
@@ -29,15 +29,14 @@ def plain_scores(task: Task, found: Observed) -> dict[str, Floats]:
     surest: list[Floats] = []
     informations: list[Floats] = []
     spreads: list[Floats] = []
-    for target in task.targets:
+    for target, unit in zip(task.targets, _units(task), strict=True):
         own = [one[target.name] for one in tables]
         if target.classes:
             chances = class_probabilities(own, target.classes)
             surest.append(chances.mean(axis=0).max(axis=-1))
             informations.append(mutual_information(chances))
         else:
-            values = np.array([one["prediction"] for one in own], dtype=float)
-            spreads.append(values.std(axis=0) / _unit(task, len(spreads)))
+            spreads.append(deviation(own) / unit)
     scores: dict[str, Floats] = {}
     if surest:
         scores["confidence"] = 1 - np.min(surest, axis=0)
@@ -50,10 +49,17 @@ def plain_scores(task: Task, found: Observed) -> dict[str, Floats]:
     return scores
 
 
-def _unit(task: Task, column: int) -> float:
-    """What a regression divides its target by, so that targets of several units compare."""
+def _units(task: Task) -> list[float]:
+    """What each target was divided by for training, so that targets of several units compare."""
     factor = getattr(task, "factor", None)
-    return float(factor[column]) if factor is not None and len(factor) > column else 1.0
+    out: list[float] = []
+    start = 0
+    for target in task.targets:
+        size = 0 if target.classes else target.size
+        own = None if factor is None else factor[start : start + size]
+        out.append(1.0 if own is None or not len(own) else float(own.mean()))
+        start += size
+    return out
 
 
 def member_distances(

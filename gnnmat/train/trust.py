@@ -16,46 +16,15 @@ from safetensors.torch import save as save_tensors
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
+from gnnmat.train.intervals import Interval
 from gnnmat.train.trust_scores import Density, Usual
+from gnnmat.train.verdicts import DO_NOT_TRUST, IN_DISTRIBUTION, Verdicts, reason
+
+__all__ = ["DO_NOT_TRUST", "IN_DISTRIBUTION", "Trust", "Verdicts", "load_trust", "save_trust"]
 
 TRUST_JSON, TRUST_TENSORS = "trust.json", "trust.safetensors"
 FORMAT = 1
 Floats = NDArray[np.float64]
-
-IN_DISTRIBUTION = "in distribution"
-DO_NOT_TRUST = "do not trust"
-
-# What it means when a score is too high; {value} and {threshold} are filled in.
-MEANINGS = {
-    "confidence": "no class is likely (1 - largest probability {value}, usual up to {threshold})",
-    "mutual_information": "the members disagree ({value} nats, usual up to {threshold})",
-    "disagreement": "the members disagree ({value}, usual up to {threshold})",
-    "duq": "it lies far from every class centre (minus log kernel {value}, usual up to "
-    "{threshold})",
-    "distance": "its features are unlike those of the training data (Mahalanobis distance "
-    "{value} of the usual, up to {threshold} is usual)",
-    "neighbours": "no training sample lies near it (distance {value} of the usual, up to "
-    "{threshold} is usual)",
-    "statistics": "intensity and texture of its parts are unlike those of the training data "
-    "({value} of the usual, up to {threshold} is usual)",
-    "reconstruction": "it cannot be rebuilt from what was learned (error {value}, usual up to "
-    "{threshold})",
-}
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """What is said about some samples.
-
-    Args:
-        in_distribution: (rows,) whether the answer may be trusted.
-        trust: (rows,) share of validation samples that are at least as strange.
-        words: a sentence each.
-    """
-
-    in_distribution: NDArray[np.bool_]
-    trust: Floats
-    words: list[str]
 
 
 @dataclass(frozen=True)
@@ -71,6 +40,7 @@ class Trust:
         densities: by name of the features, one a member (a single one for what all share).
         scales: by name, the median of each member's distance on validation rows.
         temperature: that the logarithms of probabilities are divided by.
+        intervals: of the targets that are numbers.
         facts: for people: rows, calibration, members.
     """
 
@@ -82,6 +52,7 @@ class Trust:
     densities: dict[str, tuple[Density, ...]] = field(default_factory=dict)
     scales: dict[str, Floats] = field(default_factory=dict)
     temperature: float = 1.0
+    intervals: tuple[Interval, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
     def threshold(self, name: str) -> float:
@@ -115,7 +86,7 @@ class Trust:
             for name, value in scores.items()
         }
         reasons = [
-            _reason(name, scores[name], self.threshold(name))
+            reason(name, scores[name], self.threshold(name))
             for name in sorted(surprises, key=lambda one: -surprises[one])
             if surprises[name] > self.limit
         ]
@@ -132,11 +103,6 @@ def largest_surprise(
     ]
     found: Floats = np.max(each, axis=0)
     return found
-
-
-def _reason(name: str, value: float, threshold: float) -> str:
-    form = MEANINGS.get(name, f"{name.replace('_', ' ')} {{value}}, usual up to {{threshold}}")
-    return form.format(value=f"{value:.3g}", threshold=f"{threshold:.3g}")
 
 
 def save_trust(folder: Path, trust: Trust) -> None:
@@ -163,6 +129,7 @@ def save_trust(folder: Path, trust: Trust) -> None:
         "used": list(trust.used),
         "thresholds": {name: trust.threshold(name) for name in trust.usual},
         "temperature": trust.temperature,
+        "intervals": [asdict(one) for one in trust.intervals],
         **trust.facts,
     }
     write_atomically(folder / TRUST_TENSORS, save_tensors(halved))
@@ -209,6 +176,8 @@ def load_trust(folder: Path) -> Trust:
                 if name.startswith("scale.")
             },
             temperature=float(plain.pop("temperature")),
+            # Files of earlier versions have none.
+            intervals=tuple(Interval.from_dict(one) for one in plain.pop("intervals", [])),
             facts=plain,
         )
     except Exception as error:  # safetensors has an error class of its own for damaged files

@@ -19,7 +19,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.card_schema import KFold
 from gnnmat.sources.records import Records
-from gnnmat.train.checkpoint import CONFIG
+from gnnmat.train.checkpoint import CONFIG, load_run_config
 from gnnmat.train.config import RunConfig, TrainerConfig
 from gnnmat.workflows.run_folder import (
     METRICS,
@@ -30,6 +30,7 @@ from gnnmat.workflows.run_folder import (
     open_run,
 )
 from gnnmat.workflows.training import train
+from gnnmat.workflows.transfer import find_start, keep_start, with_start
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,15 @@ def cross_validate(
     Raises:
         GnnmatError: the folder holds folds of another config.
     """
+    place = find_start(config, folder, *([] if overwrite else [folder]))
+    config = with_start(config, place)
+    keep_start(config, place, folder)
     split = fold_split(config, folds)
     runs = []
     for index in range(split.k):
         fold = fold_config(config, split, index)
-        run = finish_run(fold, folder / f"fold-{index}", records, overwrite, console)
+        place_of_fold = folder / f"fold-{index}"
+        run = finish_run(fold, place_of_fold, records, overwrite, console, start=folder)
         runs.append(run)
         if on_fold is not None:
             on_fold(index, run)
@@ -150,14 +155,24 @@ def finish_run(
     overwrite: bool,
     console: Console | None,
     what: str = "a fold",
+    start: Path | None = None,
 ) -> Run:
     """One fit among several: opened if it is finished, gone on with if it was interrupted.
+
+    Args:
+        config: of the fit.
+        folder: of the fit.
+        records: what to learn from, instead of the config's source.
+        overwrite: begin again.
+        console: for progress.
+        what: for messages.
+        start: folder of all fits, which may hold a copy of the run to begin with.
 
     Raises:
         GnnmatError: the folder holds another config's.
     """
     begun = (folder / CONFIG).is_file() and not overwrite
-    if begun and (folder / CONFIG).read_text() != config.to_yaml():
+    if begun and load_run_config(folder) != config:
         raise GnnmatError(
             f"{folder} holds {what} of another configuration.",
             fix="Choose another --output, or --overwrite it.",
@@ -171,6 +186,7 @@ def finish_run(
         records=records,
         resume=resume,
         overwrite=not resume,
+        start=start,
         console=console,
     )
 

@@ -26,13 +26,15 @@ from gnnmat.train.committee import (
 )
 from gnnmat.train.config import RunConfig
 from gnnmat.workflows.cross_validation import finish_run, on_its_own
-from gnnmat.workflows.evaluation import evaluate
+from gnnmat.workflows.curve_file import write_curves
+from gnnmat.workflows.evaluation import Evaluation, evaluate
 from gnnmat.workflows.preparation import PARTS, prepare, truth_table
 from gnnmat.workflows.run_folder import (
     METRICS,
     PREDICTIONS,
     REFUSED,
     TRUST,
+    UNCERTAINTY,
     Run,
     begin,
     claim,
@@ -40,6 +42,7 @@ from gnnmat.workflows.run_folder import (
     open_run,
     write_refused,
 )
+from gnnmat.workflows.transfer import find_start, keep_start, with_start
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ def train_ensemble(
             f"An ensemble of {members} has nobody to disagree with.", fix="--members 5"
         )
     begun = is_ensemble(folder) and not overwrite
+    place = find_start(config, folder, *([folder] if begun else []))
+    config = with_start(config, place)
     if begun:
         _check_begun(config, folder, members)
         if is_finished(folder) and len(member_folders(folder)) == members:
@@ -106,16 +111,23 @@ def train_ensemble(
     claim(folder, resume=begun, overwrite=overwrite)
     if not begun:
         begin(folder, config)
-    for name in (METRICS, *TRUST):  # said of fewer members
+    for name in (METRICS, *TRUST, *UNCERTAINTY):  # said of fewer members
         (folder / name).unlink(missing_ok=True)
+    keep_start(config, place, folder)
     write_atomically(folder / ENSEMBLE, json.dumps({"members": members}))
     same = _same_rows(config, records)
     runs = []
     for number in range(members):
-        place = folder / MEMBERS / str(number)
+        home = folder / MEMBERS / str(number)
         try:
             run = finish_run(
-                member_config(config, number), place, same, overwrite, console, what="a member"
+                member_config(config, number),
+                home,
+                same,
+                overwrite,
+                console,
+                what="a member",
+                start=folder,
             )
         except KeyboardInterrupt:
             told = f"Go on with: gnnmat train --resume {folder}"
@@ -195,7 +207,8 @@ def _together(
     run = Run(folder, found.metrics, found.baselines, found.audit, counts)
     write_refused(folder, prepared.dataset.refused)
     write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
-    _write_report(run, config, found.predictions, prepared.source, len(runs))
+    write_curves(folder, found.predictions, found.axes)
+    _write_report(run, config, found, prepared.source, len(runs))
     results = {
         "metrics": run.metrics,
         "baselines": run.baselines,
@@ -207,7 +220,7 @@ def _together(
 
 
 def _write_report(
-    run: Run, config: RunConfig, predictions: pd.DataFrame, source: str, members: int
+    run: Run, config: RunConfig, found: Evaluation, source: str, members: int
 ) -> None:
     from gnnmat.pages.report import ReportData, write_report
 
@@ -225,7 +238,8 @@ def _write_report(
         title=config.name,
         summary=summary,
         history=pd.DataFrame(),
-        predictions=predictions,
+        predictions=found.predictions,
+        axes=found.axes,
         metrics=run.metrics,
         baselines=run.baselines,
         audit=[{**row, "count": row["overlap"]} for row in run.audit],

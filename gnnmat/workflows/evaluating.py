@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ def evaluate_run(
             () if own else [target.name for target in task.targets],
             classes=trained.config.task.classes,
             known=trained.spec.targets,
+            axes=_axes_there(trained.config.data.axes, records),
+            state=trained.spec.state.names,
+            known_state=trained.spec.state,
             folder=Path(scratch),
             quiet=quiet,
         )
@@ -72,3 +76,8 @@ def evaluate_run(
             scores = score_table(prepared, str(target), part, seed=trained.config.trainer.seed)
             metrics += [{k: v for k, v in row.items() if k != "split"} for row in scores]
     return Evaluated(metrics, predictions.drop(columns=["row", "split"]), dataset.refused)
+
+
+def _axes_there(axes: Mapping[str, str], records: Records) -> dict[str, str]:
+    """The axes of curves whose column the new data have."""
+    return {name: column for name, column in axes.items() if column in records.table.columns}

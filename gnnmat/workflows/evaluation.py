@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,13 @@ from gnnmat.data.dataset import SampleDataset
 from gnnmat.data.symmetry import formulas, symmetries
 from gnnmat.engine import available_cores
 from gnnmat.models.elements import element_properties
-from gnnmat.workflows.baselines import composition_features, score_baselines
+from gnnmat.sample import Axis, Target
+from gnnmat.workflows.baselines import FOREST, SITE_FOREST, score_baselines
+from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.leakage import AuditRows, audit
 from gnnmat.workflows.preparation import Prepared
-from gnnmat.workflows.scores import score
+from gnnmat.workflows.scores import Kind, score
+from gnnmat.workflows.site_features import site_features
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Evaluation:
         metrics: rows of target, split, metric, value, low, high, n, unit.
         baselines: the same with the baseline's name.
         audit: overlap between training and judged rows.
+        axes: of the targets that are curves, by name.
     """
 
     predictions: pd.DataFrame
     metrics: list[dict[str, Any]]
     baselines: list[dict[str, Any]]
     audit: list[dict[str, Any]]
+    axes: dict[str, Axis] = field(default_factory=dict)
 
 
 def evaluate(
@@ -63,6 +68,7 @@ def evaluate(
         metrics=metrics,
         baselines=baselines,
         audit=_audit(dataset, prepared.rows("train"), prepared.rows(judged), judged, quiet),
+        axes={one.name: one.axis for one in dataset.labels.spec.targets if one.is_curve},
     )
 
 
@@ -85,7 +91,7 @@ def score_table(
         scores = score(
             chosen["truth"].to_list(),
             chosen["prediction"].to_list(),
-            kind="classification" if spec.classes else "regression",
+            kind=_kind(spec),
             probabilities=probabilities,
             classes=spec.classes or None,
             groups=chosen["id"].to_list() if spec.level == "atom" else None,
@@ -103,22 +109,32 @@ def _baselines(
     spec = dataset.labels.spec[target]
     if not spec.classes and rows["truth"].nunique() == 1:
         return []  # any guess at a constant is right
-    features = None
+    features, forest = None, FOREST
     if dataset.is_crystal and spec.level == "sample":
         numbers = [dataset.numbers[row] for row in rows["row"]]
         features = composition_features(numbers, element_properties()[0])
+    elif dataset.is_crystal:
+        crystals = rows["row"].unique()
+        features, forest = site_features(dataset, crystals, element_properties()[0]), SITE_FOREST
     return score_baselines(
         rows["truth"].to_list(),
         rows["split"].to_list(),
         features=features,
-        kind="classification" if spec.classes else "regression",
+        kind=_kind(spec),
         classes=spec.classes or None,
         target=target,
         unit=spec.unit,
         groups=rows["id"].to_list() if spec.level == "atom" else None,
         seed=seed,
         jobs=available_cores(),
+        forest=forest,
     )
+
+
+def _kind(target: Target) -> Kind:
+    if target.is_curve:
+        return "curve"
+    return "classification" if target.classes else "regression"
 
 
 def _audit(

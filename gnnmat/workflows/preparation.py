@@ -17,6 +17,7 @@ from gnnmat.data.targets import ideal_labels
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.records import Records
+from gnnmat.target import curves
 from gnnmat.train.config import RunConfig
 
 PARTS = ("train", "val", "test")
@@ -62,6 +63,8 @@ def prepare(config: RunConfig, records: Records | None = None, *, quiet: bool = 
         config.input,
         choose_columns(config, records),
         classes=config.task.classes,
+        axes=config.data.axes,
+        state=config.data.state,
         workers=config.data.workers,
         quiet=quiet,
     )
@@ -167,15 +170,17 @@ def truth_table(prepared: Prepared, predictions: pd.DataFrame) -> pd.DataFrame:
     tables = []
     for target, table in predictions.groupby("target", sort=False):
         spec = dataset.labels.spec[str(target)]
-        column = dataset.labels.spec.at(spec.level).index(spec)
+        columns = dataset.labels.spec.columns(spec)
         labels = dataset.labels.sample if spec.level == "sample" else dataset.labels.atom
         assert labels is not None
         place = np.array(table["row"])
         if spec.level == "atom":
             place = dataset.store.atom_start[place] + table["atom"].to_numpy()
-        values = labels[place, column].numpy()
+        values = labels[place, columns.start].numpy()
         truth: object = values.astype(float)
-        if spec.classes:
+        if spec.is_curve:
+            truth = curves(labels[place, columns].numpy())
+        elif spec.classes:
             truth = [None if np.isnan(v) else spec.classes[int(v)] for v in values]
         tables.append(table.assign(truth=truth, split=prepared.parts[table["row"].to_numpy()]))
     joined = pd.concat(tables, ignore_index=True)

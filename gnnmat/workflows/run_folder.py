@@ -16,16 +16,20 @@ from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Refusal
-from gnnmat.train.checkpoint import CONFIG, ENVIRONMENT, SPEC, STATE, WEIGHTS
+from gnnmat.target import read_curve
+from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
 from gnnmat.train.checkpointing import CHECKPOINTS, LAST
 from gnnmat.train.committee import ENSEMBLE, member_folders
 from gnnmat.train.config import RunConfig
+from gnnmat.train.environment import ENVIRONMENT
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 
+CURVES = "predictions.npz"
 METRICS, PREDICTIONS, REFUSED = "metrics.json", "predictions.csv", "refused.csv"
 HISTORY, REPORT = "history.csv", "report.html"
 TRUST = ("trust.json", "trust.safetensors")
+UNCERTAINTY = ("uncertainty.json", "uncertainty.html")
 # All that a run writes, and all that --overwrite removes.
 WRITTEN = (
     CONFIG,
@@ -35,10 +39,12 @@ WRITTEN = (
     ENVIRONMENT,
     METRICS,
     PREDICTIONS,
+    CURVES,
     REFUSED,
     HISTORY,
     REPORT,
     *TRUST,
+    *UNCERTAINTY,
 )
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")
 
@@ -86,16 +92,27 @@ class Run:
 def read_predictions(path: Path) -> pd.DataFrame:
     """The table of a run; names stay text, such as the id ``007`` or the class ``NA``."""
     names = set(pd.read_csv(path, nrows=0).columns)
-    text = {"id", "formula", "split", "target", "unit", "crystal_system"}
+    text = {"id", "formula", "split", "target", "unit", "crystal_system", "element"}
     values = {"truth", "prediction"}
     if "probability" in names:
         text |= values
-    return pd.read_csv(
+    table = pd.read_csv(
         path,
         dtype=dict.fromkeys(text & names, str),
         keep_default_na=False,
         na_values={name: [""] for name in (names - text) | (names & values)},
     )
+    for name in values - text:
+        if name in table and not pd.api.types.is_numeric_dtype(table[name]):  # holds curves
+            table[name] = pd.Series([_value(one) for one in table[name]], dtype=object)
+    return table
+
+
+def _value(cell: Any) -> Any:
+    """A curve or a number, as the cell has it."""
+    if not isinstance(cell, str):
+        return cell
+    return read_curve(cell) if cell.startswith("[") else float(cell)
 
 
 def is_run(folder: Path) -> bool:

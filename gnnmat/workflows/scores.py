@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from gnnmat.errors import GnnmatError
+from gnnmat.target import curve_array
+from gnnmat.workflows.curve_metrics import curve_metrics
 from gnnmat.workflows.metrics import Metric, class_metrics, number_metrics
 
 Floats = NDArray[np.float64]
-Kind = Literal["regression", "classification"]
+Kind = Literal["regression", "classification", "curve"]
 
 LEVEL = 0.95
 CHUNK = 2_000_000  # weights held at once: 16 MB
@@ -41,11 +43,12 @@ def score(
 
     Regression: ``MAE``, ``RMSE``, ``median AE``, ``R2``. Classification: ``accuracy``,
     ``balanced accuracy``, ``F1 macro``; with probabilities also ``ROC AUC`` (several classes:
-    mean of one against the rest), ``log loss`` and ``ECE``.
+    mean of one against the rest), ``log loss`` and ``ECE``. Curves: ``MAE``, ``RMSE`` and
+    ``R2`` over all points, drawn curve by curve; ``n`` counts curves.
 
     Args:
-        truth: (n,) numbers or class names; NaN or None: no label.
-        prediction: (n,) numbers or class names.
+        truth: (n,) numbers, class names or `Curve`; NaN or None: no label.
+        prediction: (n,) likewise.
         kind: of the target.
         probabilities: (n, classes), or (n,) for the second of two classes.
         classes: class names, in the order of ``probabilities``.
@@ -71,9 +74,13 @@ def score(
         metrics = number_metrics(
             truths[kept].to_numpy(dtype=float), predictions[kept].to_numpy(dtype=float), unit
         )
+    elif kind == "curve":
+        size = len(truths[kept].iloc[0])
+        given, said = (curve_array(values[kept], size) for values in (truths, predictions))
+        metrics = curve_metrics(given, said, unit)
     else:
-        given = None if probabilities is None else np.asarray(probabilities, dtype=float)[kept]
-        metrics = class_metrics(truths[kept], predictions[kept], given, classes)
+        chances = None if probabilities is None else np.asarray(probabilities, dtype=float)[kept]
+        metrics = class_metrics(truths[kept], predictions[kept], chances, classes)
     member = None
     if groups is not None:
         member = pd.factorize(np.asarray(groups).ravel()[kept], use_na_sentinel=False)[0]

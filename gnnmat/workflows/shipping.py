@@ -84,6 +84,9 @@ def _content(path: Path, data: str) -> bytes:
         source = plain["data"]["source"]
         if data and "path" in source:
             source["path"] = data
+        start = plain.get("start") or {}
+        if start.get("run"):
+            start["run"] = Path(start["run"]).name  # the path that it was begun with means nothing
         return yaml.safe_dump(plain, sort_keys=False).encode()
     return path.read_bytes()
 

@@ -1,9 +1,8 @@
-"""When to trust an answer: thresholds fixed on validation rows, and verdicts in words."""
+"""When to trust an answer, and how far: thresholds and intervals fixed on validation rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +10,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gnnmat.data.dataset import SampleDataset
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import load_run_config
-from gnnmat.train.committee import Committee, class_probabilities, load_committee
+from gnnmat.train.committee import load_committee
+from gnnmat.train.domain import unseen_elements
+from gnnmat.train.intervals import COVERAGE, Interval
 from gnnmat.train.judge import Judge, load_judge
-from gnnmat.train.strangeness import (
-    FEATURES,
-    STATISTICS,
-    all_scores,
-    member_distances,
-)
 from gnnmat.train.trust import Trust, largest_surprise, load_trust, save_trust
-from gnnmat.train.trust_scores import Density, Usual, fit_density, limit
-from gnnmat.train.uncertainty import (
-    calibration_error,
-    error_factor,
-    fit_temperature,
-    reliability,
-    with_temperature,
-)
-from gnnmat.train.voices import Observed, joined
-from gnnmat.workflows.preparation import Prepared, prepare
+from gnnmat.train.trust_scores import Usual, limit
+from gnnmat.workflows.calibration import calibrate_classes, error_factors
+from gnnmat.workflows.intervals import Known, group_name, known_numbers
+from gnnmat.workflows.looks import Look, Looking
+from gnnmat.workflows.preparation import prepare
+from gnnmat.workflows.uncertainty import assess, forget_uncertainty, write_uncertainty
 
-__all__ = ["FALSE_REFUSAL", "Judge", "fit_trust", "judge", "load_judge"]
+__all__ = ["COVERAGE", "FALSE_REFUSAL", "Judge", "fit_trust", "judge", "load_judge"]
 
 FALSE_REFUSAL = 0.05
-# Rows from which densities are learned; more make no difference to means and covariances.
-TRAIN_ROWS = 5000
 
 
 def fit_trust(
@@ -49,6 +37,7 @@ def fit_trust(
     records: Records | None = None,
     model: Encoder | None = None,
     false_refusal: float = FALSE_REFUSAL,
+    coverage: float = COVERAGE,
     scores: Sequence[str] | None = None,
     samples: int = 0,
     draws: int = 1,
@@ -57,8 +46,9 @@ def fit_trust(
 ) -> Trust:
     """What is in distribution for a run or an ensemble, written into its folder.
 
-    Densities are learned from the training rows; thresholds, scales and the temperature from
-    the validation rows alone. Nothing foreign is looked at.
+    Densities are learned from the training rows; thresholds, scales, the temperature and the
+    intervals of numbers from the validation rows alone. Nothing foreign is looked at. How good
+    the intervals are is written beside, as ``uncertainty.json`` and ``uncertainty.html``.
 
     Args:
         folder: of a finished run or ensemble.
@@ -66,7 +56,9 @@ def fit_trust(
         model: the user's own encoder, if it has one.
         false_refusal: share of samples like the validation rows that may be refused, by all
             scores together.
-        scores: those that count in the verdict; default all.
+        coverage: share of new samples whose true number lies in its interval.
+        scores: those that count in the verdict; default all, but where numbers have intervals
+            not the disagreement, of which the width of the interval tells.
         samples: draws of the dropout of each member; 0 leaves it out.
         draws: times that every validation row is looked at, with other noise each time.
         seed: of the draws.
@@ -75,53 +67,86 @@ def fit_trust(
     Raises:
         GnnmatError: values on atoms, no validation rows, too few for the rate, unknown score.
     """
-    if not 0 < false_refusal < 1:
-        raise GnnmatError(f"The false-refusal rate {false_refusal:g} is no share between 0 and 1.")
+    for name, share in (("false-refusal rate", false_refusal), ("coverage", coverage)):
+        if not 0 < share < 1:
+            raise GnnmatError(f"The {name} {share:g} is no share between 0 and 1.")
     committee = load_committee(folder, model=model, samples=samples, seed=seed)
-    if committee.trained.task.level != "sample":
-        raise GnnmatError("Trust is judged for values of whole samples, not of atoms.")
-    prepared = prepare(load_run_config(folder), records, quiet=quiet)
-    labels = class_labels(committee, prepared.dataset)
-    train = prepared.rows("train")
-    train = np.random.default_rng(seed).permutation(train)[:TRAIN_ROWS]
-    densities = _densities(
-        committee.observe(prepared.dataset, train, draw="fixed"),
-        None if labels is None else labels[train],
-        seed,
+    config = load_run_config(folder)
+    prepared = prepare(config, records, quiet=quiet)
+    looking = Looking(committee, config, prepared, draws=draws, seed=seed)
+    trust = fixed(looking, false_refusal=false_refusal, coverage=coverage, scores=scores)
+    forget_uncertainty(folder)
+    save_trust(folder, trust)
+    trust = load_trust(folder)
+    if trust.intervals:
+        write_uncertainty(folder, assess(trust, judged_parts(looking, trust), seed=seed), config)
+    return trust
+
+
+def fixed(
+    looking: Looking,
+    *,
+    false_refusal: float = FALSE_REFUSAL,
+    coverage: float = COVERAGE,
+    scores: Sequence[str] | None = None,
+) -> Trust:
+    """Thresholds, calibrations and intervals that the validation rows ask for; nothing is written.
+
+    Args:
+        looking: the committee and its rows.
+        false_refusal: share of samples like the validation rows that may be refused.
+        coverage: of the intervals.
+        scores: those that count in the verdict, see `fit_trust`.
+    """
+    committee, prepared, val = looking.committee, looking.prepared, looking.val
+    intervals, without = _intervals(_known(looking, val), coverage)
+    used = _chosen(val.scores, scores, bool(intervals))
+    usual = {name: Usual.of(values) for name, values in val.scores.items()}
+    together = largest_surprise(usual, used, val.scores)
+    temperature, calibration = calibrate_classes(
+        committee, prepared, val.seen, looking.labels, looking.draws
     )
-    val = prepared.rows("val")
-    if not len(val):
-        raise GnnmatError("There are no validation rows to fix thresholds on.", fix="split.val=0.1")
-    seen = _looked_at(committee, prepared.dataset, val, draws, seed)
-    scales = {
-        name: np.maximum(np.median(values, axis=1), 1e-12)
-        for name, values in member_distances(densities, seen).items()
-    }
-    found = all_scores(committee.trained.task, densities, scales, seen)
-    used = _chosen(found, scores)
-    usual = {name: Usual.of(values) for name, values in found.items()}
-    together = largest_surprise(usual, used, found)
-    temperature, calibration = _calibrate(committee, prepared, seen, labels, draws)
+    rows = {"train": looking.train_rows, "val": len(prepared.rows("val")), "draws": looking.draws}
     facts = {
         "members": len(committee.members),
-        "samples": samples,
-        "rows": {"train": len(train), "val": len(val), "draws": draws},
+        "samples": committee.samples,
+        "rows": rows,
         "calibration": calibration,
-        "error_factors": _error_factors(committee, prepared, seen, draws),
+        "error_factors": error_factors(committee, prepared, val.seen, looking.draws),
+        "groups": group_name(looking.config, prepared),
+        "without_interval": without,
     }
-    trust = Trust(
+    return Trust(
         usual,
         used,
         Usual.of(together),
         limit(together, false_refusal),
         false_refusal,
-        densities,
-        scales,
+        looking.densities,
+        looking.scales,
         temperature,
+        tuple(intervals),
         facts,
     )
-    save_trust(folder, trust)
-    return load_trust(folder)
+
+
+def judged_parts(looking: Looking, trust: Trust) -> dict[str, list[Known]]:
+    """By ``val`` and ``test`` the answers whose truth is known, with the verdict on each row."""
+    parts = {"val": looking.val, "test": looking.test()}
+    return {
+        name: _known(looking, part, trusted_rows(looking, trust, part))
+        for name, part in parts.items()
+        if part is not None
+    }
+
+
+def trusted_rows(looking: Looking, trust: Trust, part: Look) -> NDArray[np.bool_]:
+    """(looks,) whether each is in domain: by its scores, and without new elements."""
+    dataset = looking.prepared.dataset
+    numbers = [dataset.numbers[row] for row in part.rows]
+    unseen = unseen_elements(numbers, looking.committee.trained.spec.elements)
+    fine = trust.judge(part.scores).in_distribution
+    return fine & np.array([not one for one in unseen], dtype=bool)
 
 
 def judge(
@@ -132,7 +157,7 @@ def judge(
     model: Encoder | None = None,
     quiet: bool = True,
 ) -> pd.DataFrame:
-    """The table of predictions with ``in_distribution``, ``trust_score`` and ``verdict``.
+    """The table of predictions with ``trust_score``, ``verdict`` and what else `Judge` adds.
 
     Args:
         run: folder of a run or an ensemble that has thresholds, see `fit_trust`.
@@ -144,105 +169,38 @@ def judge(
     return load_judge(run, model=model).predict(samples, ids=ids, quiet=quiet)
 
 
-def class_labels(committee: Committee, dataset: SampleDataset) -> NDArray[np.int64] | None:
-    """(rows,) class index of the first class target, -1 where unknown; None without classes."""
-    task = committee.trained.task
-    for target in task.targets:
-        if target.classes and dataset.labels.sample is not None:
-            column = dataset.labels.spec.at("sample").index(dataset.labels.spec[target.name])
-            values = dataset.labels.sample[:, column].numpy()
-            return np.where(np.isnan(values), -1, np.nan_to_num(values)).astype(np.int64)
-    return None
-
-
-def _looked_at(
-    committee: Committee,
-    dataset: SampleDataset,
-    rows: NDArray[np.int64],
-    draws: int,
-    seed: int,
-) -> Observed:
-    """The rows, once a draw."""
-    return joined(
-        [
-            committee.observe(dataset, rows, draw="fixed", seed=seed + number)
-            for number in range(max(draws, 1))
-        ]
+def _known(looking: Looking, part: Look, trusted: NDArray[np.bool_] | None = None) -> list[Known]:
+    return known_numbers(
+        looking.committee,
+        looking.prepared,
+        part.rows,
+        part.seen,
+        part.scores,
+        part.groups,
+        trusted,
     )
 
 
-def _densities(
-    seen: Observed, labels: NDArray[np.int64] | None, seed: int
-) -> dict[str, tuple[Density, ...]]:
-    found = {FEATURES: tuple(fit_density(rows.numpy(), labels, seed=seed) for rows in seen.pooled)}
-    if seen.statistics is not None:
-        found[STATISTICS] = (fit_density(seen.statistics.numpy(), labels, seed=seed),)
-    return found
+def _intervals(known: Sequence[Known], coverage: float) -> tuple[list[Interval], dict[str, str]]:
+    """Intervals of the targets, and why some have none."""
+    found, without = [], {}
+    for one in known:
+        try:
+            found.append(one.calibrate(coverage))
+        except GnnmatError as error:
+            # Thresholds need fewer rows than intervals; one must not take the other away.
+            without[one.answer.target.name] = error.sentence
+    return found, without
 
 
-def _chosen(found: dict[str, Any], scores: Sequence[str] | None) -> tuple[str, ...]:
+def _chosen(
+    found: dict[str, Any], scores: Sequence[str] | None, has_intervals: bool
+) -> tuple[str, ...]:
     if scores is None:
-        return tuple(found)
+        return tuple(name for name in found if name != "disagreement" or not has_intervals)
     for name in scores:
         if name not in found:
             raise GnnmatError(f"There is no score '{name}'.", fix=did_you_mean(name, found))
     if not scores:
         raise GnnmatError("At least one score must count in the verdict.")
     return tuple(scores)
-
-
-def _calibrate(
-    committee: Committee,
-    prepared: Prepared,
-    seen: Observed,
-    labels: NDArray[np.int64] | None,
-    draws: int,
-) -> tuple[float, dict[str, Any]]:
-    """The temperature of the first class target, and the calibration before and after it."""
-    target = next((one for one in committee.trained.task.targets if one.classes), None)
-    if target is None or labels is None:
-        return 1.0, {}
-    chances = committee_probabilities(committee, seen, target.name)
-    true = np.tile(labels[prepared.rows("val")], max(draws, 1))
-    known = true >= 0
-    if not known.any():
-        return 1.0, {}
-    temperature = fit_temperature(chances[known], true[known])
-    out: dict[str, Any] = {"target": target.name}
-    for name, scaled in (("before", 1.0), ("after", temperature)):
-        table = reliability(with_temperature(chances[known], scaled), true[known])
-        out[name] = {"ece": calibration_error(table), "bins": [asdict(one) for one in table]}
-    return temperature, out
-
-
-def _error_factors(
-    committee: Committee, prepared: Prepared, seen: Observed, draws: int
-) -> dict[str, float]:
-    """By target what errors are multiplied by, so that they are as large as the validation says.
-
-    Empty for tasks that give no errors.
-    """
-    task, labels = committee.trained.task, prepared.dataset.labels
-    if labels.sample is None:
-        return {}
-    rows = np.tile(prepared.rows("val"), max(draws, 1))
-    found = {}
-    for name, columns in task.table(task.combine(seen.decoded)).items():
-        if "error" not in columns:
-            continue
-        truth = labels.sample[rows, labels.spec.at("sample").index(labels.spec[name])].numpy()
-        factor = error_factor(truth - np.array(columns["prediction"]), columns["error"])
-        if factor is not None:
-            found[name] = factor
-    return found
-
-
-def committee_probabilities(
-    committee: Committee, found: Observed, target: str
-) -> NDArray[np.float64]:
-    """(rows, classes) probabilities of one target by all members together, not calibrated."""
-    task = committee.trained.task
-    classes = next(one.classes for one in task.targets if one.name == target)
-    together = task.table(task.combine(found.decoded))[target]
-    chances: NDArray[np.float64] = class_probabilities([together], classes)[0]
-    return chances

@@ -57,9 +57,15 @@ def test_ensemble_is_trained_gone_on_with_judged_and_used(invoke: Invoke, tmp_pa
     assert fixed.exit_code == 0, fixed.output
     assert "20.0% of 9 validation rows are refused" in fixed.output
     judged = invoke("predict", run, folder, "-o", tmp_path / "table.csv")
-    assert "of 30 in distribution" in judged.output
+    assert "of 30 in domain" in judged.output
     table = pd.read_csv(tmp_path / "table.csv")
-    assert {"verdict", "in_distribution", "trust_score", "disagreement"} <= set(table.columns)
+    assert {"verdict", "in_domain", "trust_score", "disagreement"} <= set(table.columns)
+    fixed = invoke("trust", run, "--false-refusal", 0.2, "--coverage", 0.5, "-q")
+    assert "50% intervals, scaled by the spread of each crystal" in fixed.output
+    assert "standard deviation over the members" in fixed.output
+    judged = invoke("predict", run, folder / "c00.cif")
+    assert "interval_low" in judged.output
+    assert " yes " in judged.output or " no " in judged.output
 
 
 def test_rate_that_the_rows_cannot_show_is_refused_in_words(invoke: Invoke, tmp_path: Path) -> None:
@@ -69,6 +75,21 @@ def test_rate_that_the_rows_cannot_show_is_refused_in_words(invoke: Invoke, tmp_
     missing = invoke("predict", "pcsmo-exchagne", tmp_path / "nothing.cif")
     assert missing.exit_code == 2
     assert "pcsmo-exchagne" in missing.output
+
+
+def test_sensitivity_prints_a_line_a_change_and_writes_all_of_them(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    folder = write_cifs(tmp_path / "cifs", 4)
+    words = ("sensitivity", trained().folder, folder, "-q", "-o", tmp_path / "changes.csv")
+    done = invoke(*words, "--strain", 0.02, "--rattle", 0.05)
+    assert done.exit_code == 0, done.output
+    for line in ("4 crystals", "strain -2.0%", "strain +2.0%", "rattle 0.05 Å"):
+        assert line in done.output
+    assert len(pd.read_csv(tmp_path / "changes.csv")) == 4 * (2 + 3)
+    refused = invoke(*words, "--strain", 2)
+    assert refused.exit_code == 2
+    assert "A strain of -2 is no small change" in refused.output
 
 
 def test_models_are_listed(invoke: Invoke) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -101,12 +101,14 @@ class EncoderCase:
             channels=image[0],
             image_shape=tuple(image[1:]),
             neighbours=8.0 if "z" in batch else 0.0,
+            moments=batch["edge_angle"].shape[1] if "edge_angle" in batch else 0,
         )
 
-    def fresh(self, seed: int = 0) -> Encoder:
+    def fresh(self, seed: int = 0, targets: TargetSpec | None = None) -> Encoder:
         """A new encoder, float64."""
         torch.manual_seed(seed)
-        return self.build(self.spec).double()
+        spec = self.spec if targets is None else replace(self.spec, targets=targets)
+        return self.build(spec).double()
 
     def trained(self, seed: int = 0) -> Encoder:
         """One that has seen a training batch, so that its statistics are its own; evaluating."""
@@ -122,12 +124,25 @@ class EncoderCase:
         return features
 
 
+def inputs() -> dict[str, Any]:
+    """An example of every input, and of what changes the fields of its samples."""
+    found = {kind: config.example() for kind, config in members(Input).items()}
+    graph = found["crystal_graph"]
+    for name, options in {
+        "folded": {"fold": True},
+        "with angles": {"angles": 3},
+        "folded with angles": {"fold": True, "angles": 3},
+    }.items():
+        found[f"crystal_graph {name}"] = graph.model_copy(update=options)
+    return found
+
+
 def encoder_cases() -> dict[str, EncoderCase]:
     """Every model with every input that has the fields it reads, by both kinds."""
     cases = {}
-    for input_kind, input_class in members(Input).items():
+    for input_kind, input in inputs().items():
         for kind, model in members(Model).items():
-            case = EncoderCase(model.example().build, input_class.example())
+            case = EncoderCase(model.example().build, input)
             try:
                 check_reads(case.build(case.spec), case.spec)
             except GnnmatError:
@@ -153,12 +168,13 @@ class TaskCase:
     build: Callable[[DataSpec, int], Task]
     classes: bool
     level: Level = "sample"
+    points: int = 1  # of the second target, which is a curve if there are several
 
     @property
     def targets(self) -> tuple[Target, ...]:
         names = (("A", "B"), ("x", "y", "z")) if self.classes else ((), ())
         return Target("first", "eV", self.level, names[0]), Target(
-            "second", "", self.level, names[1]
+            "second", "", self.level, names[1], self.points
         )
 
     @property
@@ -170,11 +186,11 @@ class TaskCase:
         return len(ATOMS) if self.level == "sample" else sum(ATOMS)
 
     def labels(self, seed: int = 0, rows: int | None = None) -> Tensor:
-        """(rows, 2) labels, all there."""
+        """(rows, d) labels, all there."""
         random = torch.Generator().manual_seed(seed)
         rows = self.rows if rows is None else rows
         if not self.classes:
-            return 5 + 3 * torch.randn(rows, 2, generator=random)
+            return 5 + 3 * torch.randn(rows, 1 + self.points, generator=random)
         # Every class is there, for any seed.
         counted = torch.stack([torch.arange(rows) % len(t.classes) for t in self.targets], dim=1)
         return counted[torch.randperm(rows, generator=random)].float()
@@ -203,7 +219,7 @@ class TaskCase:
 
 
 def task_cases() -> dict[str, TaskCase]:
-    """Every task, with labels a sample and with labels an atom."""
+    """Every task, with labels a sample and an atom; with curves, if it learns them."""
     cases = {}
     for kind, config in members(TaskConfig).items():
         if config.example().own_targets:  # has no labels: see `LABEL_FREE`
@@ -211,7 +227,19 @@ def task_cases() -> dict[str, TaskCase]:
         for level in ("atom", "sample"):
             example = config.example()
             cases[f"{level}-{kind}"] = TaskCase(example.build, example.classes, level)
+        curves = TaskCase(config.example().build, config.example().classes, points=3)
+        if not curves.classes and takes(curves):
+            cases[f"curve-{kind}"] = curves
     return cases
+
+
+def takes(case: TaskCase) -> bool:
+    """Whether a task can be built for these targets; what it refuses, it refuses in words."""
+    try:
+        case.build(case.spec, WIDTH)
+    except GnnmatError:
+        return False
+    return True
 
 
 def takes_crystals(case: EncoderCase) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +12,7 @@ from gnnmat.sample import Batch, DataSpec
 class Sound(Encoder):
     """One message from every neighbour, as it should be; the twins break it, one thing each."""
 
-    reads: ClassVar[tuple[str, ...]] = ("z", "edge_index", "edge_length")
+    reads: tuple[str, ...] = ("z", "edge_index", "edge_length")
 
     def __init__(self, _: DataSpec) -> None:
         super().__init__()

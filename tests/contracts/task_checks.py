@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gnnmat.sample import Batch
+from gnnmat.target import Curve
 from gnnmat.tasks import Loss, Task
 
 from .cases import EncoderCase, TaskCase, tensors_of
@@ -154,7 +155,8 @@ def check_table_has_every_target(case: TaskCase) -> None:
         for name, column in table[target.name].items():
             assert len(column) == case.rows, f"{target.name}.{name}: {len(column)} rows"
         for value in table[target.name]["prediction"]:
-            fits = value in target.classes if target.classes else isinstance(value, float)
+            kind = Curve if target.is_curve else float
+            fits = value in target.classes if target.classes else isinstance(value, kind)
             assert fits, f"{value!r} is no value of {target.name}"
 
 
@@ -176,7 +178,7 @@ def check_batch_is_not_changed_by_the_task(case: TaskCase) -> None:
 
 def check_learns_with(case: TaskCase, encoder_case: EncoderCase) -> None:
     """A few steps on a few samples bring the loss down by half, encoder and head together."""
-    encoder, batch = encoder_case.fresh().train(), encoder_case.batch()
+    encoder, batch = encoder_case.fresh(targets=case.spec.targets).train(), encoder_case.batch()
     task = case.build(case.spec, encoder.width).double().train()
     rows = batch.num_graphs if case.level == "sample" else batch.num_nodes
     labels = case.labels(rows=rows)

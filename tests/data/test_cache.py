@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnnmat.data import store as store_module
+from gnnmat.data import store_meta as store_module
 from gnnmat.data.cache import cache_folder, cache_key, open_store
-from gnnmat.data.store import META, Store, is_sound
+from gnnmat.data.store import Store
+from gnnmat.data.store_meta import META, is_sound
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.inputs.image import Image

@@ -22,11 +22,19 @@ from gnnmat.sample import FIELDS, Batch, Sample, check_sample, collate
 
 from .made_records import GRAPH, crystal_records, five_crystals, image_records
 
+FOLDED = GRAPH.model_copy(update={"fold": True})
+
 
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("graphs")
     return open_store(crystal_records(five_crystals()), GRAPH, folder=folder)[0]
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("folded")
+    return open_store(crystal_records(five_crystals()), FOLDED, folder=folder)[0]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +70,24 @@ def assert_same(batch: Batch, expected: Batch) -> None:
 
 
 ROWS = [[0, 1, 2, 3, 4], [4, 2, 0], [1], [2], [2, 2], [3, 3, 0, 3], [0, 2, 2, 1]]
+
+
+@pytest.mark.parametrize("rows", ROWS, ids=str)
+def test_batch_of_folded_graphs_is_what_pyg_collates(folded: Store, rows: list[int]) -> None:
+    raws = five_crystals()
+    samples = [by_hand(FOLDED.sample(raws[row]), row) for row in rows]
+    assert_same(folded.batch(rows), collate(samples))
+
+
+def test_mean_number_of_bonds_is_that_of_the_whole_graphs(graphs: Store, folded: Store) -> None:
+    """Of one crystal at a time: folding changes how often each atom counts."""
+    alike = five_crystals()[0]
+    rows = np.array([0])
+    degree = np.bincount(GRAPH.sample(alike)["edge_index"][1])
+    assert np.ptp(degree) == 0
+    assert graphs.bonds_an_atom(rows) == degree[0]
+    assert folded.bonds_an_atom(rows) == degree[0]
+    assert folded.edges[0] < graphs.edges[0]
 
 
 @pytest.mark.parametrize("rows", ROWS, ids=str)

@@ -16,7 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.card import CardSource, load_card, shipped_cards
-from gnnmat.sources.card_columns import Column
+from gnnmat.sources.card_columns import Column, card_values
 from gnnmat.sources.card_schema import KFold
 from gnnmat.sources.card_table import renewed
 
@@ -265,3 +265,12 @@ def test_a_column_becomes_a_target() -> None:
         "sample",
         ("a", "b"),
     )
+
+
+def test_a_column_of_curves_is_kept_as_it_is() -> None:
+    frame = pd.DataFrame({"dos": [[1.0, 2.0], [3.0, 4.0]]})
+    column = Column(unit="", meaning="density of states", curve=True)
+    assert card_values(frame, {"dos": column}, "x")["dos"].tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    plain = Column(unit="", meaning="density of states")
+    with pytest.raises(GnnmatError, match="is not a number"):
+        card_values(frame, {"dos": plain}, "x")

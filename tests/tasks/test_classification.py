@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
@@ -56,9 +57,9 @@ def test_without_any_label_the_loss_is_zero_and_moves_nothing() -> None:
     assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in task.parameters())
 
 
-@pytest.mark.parametrize("balance", [False, True])
-def test_loss_of_members_is_the_mean_of_their_losses(balance: bool) -> None:
-    task, batch = classification(balance=balance), labelled(LABELS)
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_loss_of_members_is_the_mean_of_their_losses(weights: str) -> None:
+    task, batch = classification(weights=weights), labelled(LABELS)
     task.prepare(LABELS)
     members = torch.randn(4, 7, 5)
     each = [task.loss(member, batch) for member in members]
@@ -69,7 +70,7 @@ def test_loss_of_members_is_the_mean_of_their_losses(balance: bool) -> None:
 
 
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
-    task = classification(balance=True)
+    task = classification(weights="balanced")
     task.prepare(LABELS)
     for column, weight in enumerate(task.weight.split([2, 3])):
         labels = LABELS[known(column), column].numpy().astype(int)
@@ -78,7 +79,7 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 
 
 def test_balanced_loss_is_the_weighted_cross_entropy_of_torch() -> None:
-    task = classification(METAL, balance=True)
+    task = classification(METAL, weights="balanced")
     labels = torch.tensor([[0.0], [0.0], [0.0], [1.0]])
     task.prepare(labels)
     logits = LOGITS[:4, :2]
@@ -89,7 +90,7 @@ def test_balanced_loss_is_the_weighted_cross_entropy_of_torch() -> None:
 
 
 def test_an_absent_class_has_a_finite_weight() -> None:
-    task = classification(SYSTEM, balance=True)
+    task = classification(SYSTEM, weights="balanced")
     task.prepare(torch.tensor([[0.0], [2.0], [2.0]]))
     np.testing.assert_allclose(task.weight.numpy()[[0, 2]], [1.5, 0.75])
     assert bool(task.weight.isfinite().all())
@@ -189,3 +190,27 @@ def test_fewer_than_two_classes_are_refused(classes: tuple[str, ...]) -> None:
     target = Target("metal", classes=classes)
     with pytest.raises(GnnmatError, match="'metal' has fewer than two classes"):
         Classification().build(spec_of(target), WIDTH)
+
+
+def test_weights_by_name_have_a_mean_of_one_over_the_training_rows() -> None:
+    task = classification(SYSTEM, weights={"triclinic": 3.0})
+    labels = torch.tensor([[0.0]] * 6 + [[1.0]] * 2 + [[2.0]] * 2)
+    task.prepare(labels)
+    assert task.weight[2] == pytest.approx(3 * float(task.weight[0]))
+    assert float(task.weight[labels[:, 0].long()].mean()) == pytest.approx(1.0)
+
+
+def test_weights_of_an_unknown_class_are_refused() -> None:
+    with pytest.raises(GnnmatError, match="names the class 'triclinik', which no target") as caught:
+        classification(SYSTEM, weights={"triclinik": 3.0})
+    assert "Did you mean 'triclinic'?" in str(caught.value)
+
+
+def test_weights_must_be_positive() -> None:
+    with pytest.raises(ValidationError, match="the weight of class 'cubic' is 0, expected above 0"):
+        classification(SYSTEM, weights={"cubic": 0.0})
+
+
+def test_balance_of_earlier_configs_is_read() -> None:
+    assert Classification.model_validate({"balance": True}).weights == "balanced"
+    assert Classification.model_validate({"balance": False}).weights == "none"

@@ -10,7 +10,10 @@ from torch.nn import functional as F
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Target
-from gnnmat.tasks import Regression
+from gnnmat.target import Curve
+from gnnmat.tasks import Classification, Gaussian, Joint, Regression
+from gnnmat.tasks.head import Head
+from gnnmat.tasks.regression import RegressionTask
 
 from .labelled import NAN, WIDTH, features_of, labelled, regression, spec_of
 
@@ -232,3 +235,102 @@ def test_targets_of_two_levels_are_refused() -> None:
     with pytest.raises(GnnmatError, match="a crystal with values an atom") as caught:
         Regression().build(spec_of(*targets), WIDTH)
     assert caught.value.why == "gap: sample, moment: atom"
+
+
+# Curves.
+
+
+def curves_task(size: int = 3, **options: object) -> RegressionTask:
+    torch.manual_seed(0)
+    targets = spec_of(Target("gap", "eV"), Target("dos", size=size))
+    return Regression(head=Head(hidden=(8,)), **options).build(targets, WIDTH)  # type: ignore[arg-type]
+
+
+CURVES = torch.tensor([[1.0, 0.0, 1.0, 9.0], [3.0, 0.0, 5.0, 9.0], [NAN, 0.0, NAN, 9.0]])
+
+
+def test_a_curve_has_one_mean_and_one_deviation() -> None:
+    task = curves_task()
+    task.prepare(CURVES)
+    points = [0, 1, 9, 0, 5, 9, 0, 9]
+    assert task.shift.tolist() == pytest.approx([2.0, *[np.mean(points)] * 3])
+    assert task.factor.tolist() == pytest.approx([1.0, *[np.std(points)] * 3])
+
+
+def test_points_may_have_their_own_mean_and_a_constant_one_the_common_deviation() -> None:
+    task = curves_task(points="each")
+    task.prepare(CURVES)
+    common = np.std([0, 1, 9, 0, 5, 9, 0, 9])
+    assert task.shift.tolist() == pytest.approx([2.0, 0.0, 3.0, 9.0])
+    assert task.factor.tolist() == pytest.approx([1.0, common, 2.0, common])
+
+
+def test_loss_counts_points_and_leaves_missing_ones_out() -> None:
+    task = curves_task(scale="none")
+    task.prepare(CURVES)
+    loss = task.loss(torch.zeros(3, 4), labelled(CURVES))
+    assert float(loss.count) == 10
+    assert float(loss.total) == pytest.approx(1 + 9 + 1 + 25 + 3 * 81)
+
+
+def test_scores_of_a_curve_are_over_all_its_points() -> None:
+    task, batch = curves_task(), labelled(CURVES)
+    task.prepare(CURVES)
+    metrics = task.metrics()
+    prediction = torch.zeros(3, 4)
+    task.update(metrics, prediction, batch)
+    decoded = task.decode(prediction)[:, 1:]
+    mask = ~CURVES[:, 1:].isnan()
+    expected = (decoded - CURVES[:, 1:]).abs()[mask].mean()
+    assert float(metrics.compute()["mae_dos"]) == pytest.approx(float(expected))
+
+
+def test_table_holds_a_curve_a_row_and_a_number_beside() -> None:
+    task = curves_task()
+    table = task.table(torch.tensor([[0.5, 1.0, 2.0, 3.25], [1.5, 4.0, 5.0, 6.0]]))
+    assert table["gap"]["prediction"] == [0.5, 1.5]
+    assert table["dos"]["prediction"] == [Curve([1, 2, 3.25]), Curve([4, 5, 6])]
+    assert str(table["dos"]["prediction"][0]) == "[1.0, 2.0, 3.25]"
+
+
+def test_positive_predictions_are_never_below_zero_and_reach_the_labels() -> None:
+    task = curves_task(positive=True)
+    task.prepare(CURVES)
+    assert bool((task.decode(torch.full((2, 4), -100.0)) >= 0).all())
+    # Not cut off at zero, where nothing could be learned any more.
+    assert task.decode(torch.full((1, 4), -3.0)).min() > 0
+    raw = torch.zeros(3, 4, requires_grad=True)
+    optimizer = torch.optim.Adam([raw], lr=0.3)
+    for _ in range(400):
+        optimizer.zero_grad()
+        task.loss(raw, labelled(CURVES)).mean().backward()
+        optimizer.step()
+    known = ~CURVES.isnan()
+    torch.testing.assert_close(task.decode(raw.detach())[known], CURVES[known], atol=0.1, rtol=0)
+
+
+def test_negative_labels_of_a_positive_target_are_refused() -> None:
+    with pytest.raises(GnnmatError, match="Target 'gap' is -1 in a training row") as caught:
+        regression(positive=True).prepare(torch.tensor([[-1.0], [3.0]]))
+    assert "task.positive=false" in str(caught.value)
+
+
+def test_positive_and_logarithm_exclude_each_other() -> None:
+    with pytest.raises(GnnmatError, match="task.positive and task.scale=log exclude each other"):
+        regression(positive=True, scale="log")
+
+
+def test_a_gaussian_of_curves_is_refused() -> None:
+    with pytest.raises(GnnmatError, match="'gaussian' learns single numbers, not curves"):
+        Gaussian().build(spec_of(Target("dos", size=3)), WIDTH)
+
+
+def test_a_joint_task_gives_every_part_its_columns() -> None:
+    targets = (Target("dos", size=2), Target("metal", classes=("no", "yes")), Target("gap"))
+    config = Joint(of_classes=Classification(), of_numbers=Regression())
+    task = config.build(spec_of(*targets), WIDTH)
+    labels = torch.tensor([[1.0, 2.0, 0.0, 7.0], [3.0, 4.0, 1.0, 9.0]])
+    task.prepare(labels)
+    batch = labelled(labels)
+    by_name = {part.targets[0].name: part.labels(batch).tolist() for part in task.tasks}
+    assert by_name == {"metal": [[0.0], [1.0]], "dos": [[1.0, 2.0, 7.0], [3.0, 4.0, 9.0]]}

@@ -17,7 +17,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.models.cgcnn import CgcnnEncoder
 from gnnmat.train import checkpointing
 from gnnmat.train.hall import Hall
-from gnnmat.workflows import training
+from gnnmat.workflows import run_report
 from gnnmat.workflows.training import resume_training, train
 
 from .tiny import assert_same_weights, config, graph_cache, records  # noqa: F401
@@ -100,7 +100,7 @@ def test_disk_full_after_training_says_how_to_go_on(tmp_path: Path) -> None:
         raise FULL
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "write_atomically", full)
+        patch.setattr(run_report, "write_atomically", full)
         with pytest.raises(GnnmatError, match="The disk is full"):
             train(config(), folder, records=records())
     run = resume_training(folder, records=records())

@@ -96,8 +96,9 @@ def test_probabilities_of_a_judge_are_calibrated_and_name_the_same_class(folder:
 
 def test_a_run_loads_with_its_verdicts(folder: Path) -> None:
     assert isinstance(load_model(folder), Judge)
-    with pytest.raises(GnnmatError, match="fixed with 0 draws of dropout, not with 4"):
+    with pytest.raises(GnnmatError, match="fixed with 0 draws of dropout, not with 4") as caught:
         load_model(folder, samples=4)
+    assert caught.value.fix == f"gnnmat trust {folder} --dropout-samples 4"
 
 
 def test_only_chosen_scores_count(folder: Path, tmp_path: Path) -> None:
@@ -114,8 +115,10 @@ def test_only_chosen_scores_count(folder: Path, tmp_path: Path) -> None:
 
 
 def test_rates_that_cannot_be_are_refused(folder: Path) -> None:
-    with pytest.raises(GnnmatError, match="no share between 0 and 1"):
+    with pytest.raises(GnnmatError, match="false-refusal rate 1.5 is no share between 0 and 1"):
         fit_trust(folder, records=picture_records(), false_refusal=1.5)
+    with pytest.raises(GnnmatError, match="coverage 90 is no share between 0 and 1"):
+        fit_trust(folder, records=picture_records(), coverage=90)
 
 
 def test_run_without_thresholds_says_how_to_fix_them(tmp_path: Path) -> None:
@@ -140,7 +143,8 @@ def test_regression_of_crystals_can_be_judged(tmp_path: Path) -> None:
     trust = fit_trust(place, records=records(), false_refusal=0.2)
     assert trust.used == ("distance", "neighbours")
     table = judge(place, records().take([0, 1, 2]))
-    assert table["verdict"].str.len().min() > 0
+    assert table["verdict"].str.match("in domain|out of domain: ").all()
+    assert "in_distribution" not in table
     assert "disagreement" not in table
 
 

@@ -1,0 +1,96 @@
+"""What a finished fit leaves in its folder: predictions, scores and the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from gnnmat.atomic import write_atomically
+from gnnmat.train.config import RunConfig
+from gnnmat.train.environment import start_of
+from gnnmat.train.hall import Hall
+from gnnmat.workflows.curve_file import write_curves
+from gnnmat.workflows.evaluation import Evaluation
+from gnnmat.workflows.preparation import PARTS, Prepared
+from gnnmat.workflows.run_folder import HISTORY, METRICS, PREDICTIONS, REFUSED, Run
+from gnnmat.workflows.start_notes import start_row
+
+
+def write_run(
+    folder: Path,
+    config: RunConfig,
+    prepared: Prepared,
+    found: Evaluation,
+    hall: Hall,
+    seconds: float,
+) -> Run:
+    """The run, with predictions, report and scores in its folder; seconds of wall time."""
+    counts = {part: len(prepared.rows(part)) for part in PARTS}
+    counts["refused"] = len(prepared.dataset.refused)
+    counts["unused"] = int((prepared.parts == "").sum())
+    run = Run(folder, found.metrics, found.baselines, found.audit, counts)
+    write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
+    write_curves(folder, found.predictions, found.axes)
+    _write_report(run, config, found, hall, prepared.source, seconds)
+    results = {
+        "metrics": found.metrics,
+        "baselines": found.baselines,
+        "audit": found.audit,
+        "counts": counts,
+    }
+    # Last: a run with scores is a finished run.
+    write_atomically(folder / METRICS, json.dumps(results, indent=1))
+    return run
+
+
+def _write_report(
+    run: Run, config: RunConfig, found: Evaluation, hall: Hall, source: str, seconds: float
+) -> None:
+    from gnnmat.pages.report import ReportData, write_report
+
+    history = run.folder / HISTORY
+    counts = run.counts
+    summary = [
+        ("model", config.model.kind),
+        ("task", config.task.kind),
+        ("data", source),
+        ("rows", ", ".join(f"{counts[part]:,} {part}" for part in PARTS)),
+        ("refused", f"{counts['refused']:,}"),
+        ("without a label or a part", f"{counts['unused']:,}"),
+        ("split", config.split.kind),
+        ("parameters", _parameters(hall)),
+        *start_row(start_of(run.folder)),
+        ("epochs", f"{config.trainer.epochs}"),
+        ("seed", f"{config.trainer.seed}"),
+        ("wall time", f"{seconds:.0f} s"),
+    ]
+    data = ReportData(
+        title=config.name,
+        summary=summary,
+        history=pd.read_csv(history) if history.is_file() else pd.DataFrame(),
+        predictions=found.predictions,
+        axes=found.axes,
+        metrics=found.metrics,
+        baselines=found.baselines,
+        audit=[{**row, "count": row["overlap"]} for row in found.audit],
+        refused=pd.read_csv(run.folder / REFUSED, keep_default_na=False),
+        config_yaml=config.to_yaml(),
+        predict_command=f"gnnmat predict {run.folder} {_example_file(config)}",
+    )
+    write_report(run.report, data)
+
+
+def _example_file(config: RunConfig) -> str:
+    """What a user would put after ``gnnmat predict RUN``."""
+    kind = config.input.kind
+    return {"ins_map": "your_spectrum.npz", "image": "your_images.npz"}.get(
+        kind, "your_crystal.cif"
+    )
+
+
+def _parameters(hall: Hall) -> str:
+    total = sum(p.numel() for p in hall.parameters())
+    learning = sum(p.numel() for p in hall.parameters() if p.requires_grad)
+    return f"{total:,}" if total == learning else f"{total:,}, of which {learning:,} learn"
