@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from gnnmat.data.dataset import SampleDataset
+from gnnmat.data.packing import EdgeBudget
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Batch
 
@@ -35,6 +36,8 @@ class EpochBatches(Sampler[list[int]]):
         shuffle: keep the order of ``rows`` if False.
         rank: this process.
         ranks: number of processes.
+        budget: edges a batch at most, and who shares them out; None counts rows alone. Then
+            cuts depend on the number of processes.
 
     Raises:
         GnnmatError: there are fewer rows than processes, in all or in a batch.
@@ -49,6 +52,7 @@ class EpochBatches(Sampler[list[int]]):
         shuffle: bool = True,
         rank: int = 0,
         ranks: int = 1,
+        budget: EdgeBudget | None = None,
     ) -> None:
         for count, what in ((batch_size, "rows a batch"), (len(rows), "rows")):
             if 0 < count < ranks:
@@ -63,6 +67,7 @@ class EpochBatches(Sampler[list[int]]):
         self.shuffle = shuffle
         self.rank = rank
         self.ranks = ranks
+        self.budget = budget
         self.epoch = 0
 
     @property
@@ -82,18 +87,27 @@ class EpochBatches(Sampler[list[int]]):
             del cuts[-2]
         return cuts
 
-    def __iter__(self) -> Iterator[list[int]]:
-        rows = self.rows
-        if self.shuffle:
-            rows = np.random.default_rng([self.seed, self.epoch]).permutation(rows)
+    def _batches(self) -> Iterator[NDArray[np.int64]]:
+        """Rows of every global batch."""
+        generator = np.random.default_rng([self.seed, self.epoch])
+        if self.budget is not None:
+            shared = self.budget.mixed(generator) if self.shuffle else self.budget.in_order()
+            yield from (self.rows[places] for places in shared)
+            return
+        rows = generator.permutation(self.rows) if self.shuffle else self.rows
         cuts = self._cuts()
-        for start, end in zip(cuts, cuts[1:], strict=False):
-            share = rows[start:end][self.rank :: self.ranks]
+        yield from (rows[start:end] for start, end in zip(cuts, cuts[1:], strict=False))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self._batches():
+            share = batch[self.rank :: self.ranks]
             if len(share):
                 yield share.tolist()
 
     def __len__(self) -> int:
-        return len(self._cuts()) - 1
+        if self.budget is None:
+            return len(self._cuts()) - 1
+        return self.budget.count if self.shuffle else len(self.budget.in_order())
 
 
 class DataModule(LightningDataModule):
@@ -107,6 +121,10 @@ class DataModule(LightningDataModule):
         seed: of the order.
         workers: loader processes; 0 loads in the training process, which is fast enough for
             graphs on a CPU.
+        batch_edges: edges of a global batch at most; None counts rows alone.
+
+    Raises:
+        GnnmatError: a budget of edges for samples without.
     """
 
     def __init__(
@@ -118,8 +136,15 @@ class DataModule(LightningDataModule):
         batch_size: int,
         seed: int = 0,
         workers: int = 0,
+        batch_edges: int | None = None,
     ) -> None:
         super().__init__()
+        if batch_edges is not None and not dataset.is_crystal:
+            raise GnnmatError(
+                "trainer.batch_edges is for crystals; these samples have no edges.",
+                fix="trainer.batch_edges=null, and a smaller trainer.batch_size to save memory.",
+            )
+        self.batch_edges = batch_edges
         self.dataset = dataset
         self.train_rows = train
         self.val_rows = val
@@ -140,13 +165,25 @@ class DataModule(LightningDataModule):
             (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         )
         batches = EpochBatches(
-            rows, self.batch_size, seed=self.seed, shuffle=shuffle, rank=rank, ranks=ranks
+            rows,
+            self.batch_size,
+            seed=self.seed,
+            shuffle=shuffle,
+            rank=rank,
+            ranks=ranks,
+            budget=self._budget(rows, ranks),
         )
         if self.trainer:
             # Lightning names the epoch only after loader processes have begun to read ahead,
             # which after resuming is too late.
             batches.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return loader(self.dataset, batches, workers=self.workers)
+
+    def _budget(self, rows: NDArray[np.int64], ranks: int) -> EdgeBudget | None:
+        if self.batch_edges is None:
+            return None
+        edges = self.dataset.store.edges[rows]
+        return EdgeBudget(edges, self.batch_size, self.batch_edges, ranks=ranks)
 
 
 def loader(dataset: SampleDataset, batches: EpochBatches, *, workers: int = 0) -> DataLoader[Batch]:

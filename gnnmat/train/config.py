@@ -79,6 +79,12 @@ class TrainerConfig(_Part):
 
     epochs: int = Field(100, gt=0, description="Passes over the training rows.")
     batch_size: int = Field(64, gt=0, description="Samples a step, over all devices.")
+    batch_edges: int | None = Field(
+        None,
+        gt=0,
+        description="Edges a step at most, over all devices: a budget of memory. A crystal with "
+        "more is alone; batches with large crystals hold fewer. null: batch_size decides alone.",
+    )
     seed: int = Field(0, ge=0, description="Decides initial weights and the order of samples.")
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = Field("auto", description="Device kind.")
     devices: int | Literal["auto"] = Field(1, description="Number of devices, or 'auto'.")

@@ -236,5 +236,6 @@ def _no_memory(detail: str) -> GnnmatError:
     return GnnmatError(
         "Memory ran out during training.",
         why=detail.splitlines()[0] if detail else "",
-        fix="Lower trainer.batch_size or input.neighbours, with a new run folder.",
+        fix="Lower trainer.batch_size or input.neighbours, or give a trainer.batch_edges, with a "
+        "new run folder.",
     )

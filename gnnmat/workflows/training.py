@@ -195,6 +195,7 @@ def make_data(config: RunConfig, prepared: Prepared) -> DataModule:
         batch_size=config.trainer.batch_size,
         seed=config.trainer.seed,
         workers=config.trainer.workers,
+        batch_edges=config.trainer.batch_edges,
     )
 
 
