@@ -121,12 +121,17 @@ class Store:
         return self._arrays["edge_angle"].shape[1] if "edge_angle" in self._arrays else 0
 
     def bonds_an_atom(self, rows: NDArray[np.int64]) -> float:
-        """Mean number of neighbours of the atoms of these samples that have edges."""
-        degree = self._arrays["degree"][self.rows_of(rows, "atom")]
-        edges = self.rows_of(rows, "edge")
-        counts = self._arrays.get("edge_count")
-        bonds = len(edges) if counts is None else int(counts[edges].sum())
-        return bonds / max(int((degree > 0).sum()), 1)
+        """Mean number of neighbours of the atoms of these samples, folded or not."""
+        atoms, edges = self.rows_of(rows, "atom"), self.rows_of(rows, "edge")
+        degree = self._arrays["degree"][atoms].astype(np.int64)
+        if "edge_count" not in self._arrays:
+            return len(edges) / max(len(atoms), 1)
+        centre = np.repeat(np.arange(len(atoms)), degree)
+        bonds = np.bincount(centre, self._arrays["edge_count"][edges], minlength=len(atoms))
+        counts = self.atoms[rows]
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        # An atom has as many as the one that stands for it.
+        return float(bonds[self._arrays["orbit_index"][atoms] + first].mean()) if len(atoms) else 0.0
 
     def array(self, name: str) -> NDArray[Any]:
         """One field of all samples, as it lies on disk; not for writing."""

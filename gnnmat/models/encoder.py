@@ -60,9 +60,25 @@ def check_reads(encoder: Encoder, spec: DataSpec) -> None:
             why=f"The data have: {', '.join(spec.fields)}.",
             fix="Choose a model for this input (model.kind) or another input (input.kind).",
         )
-    if "orbit_index" in spec.fields and "orbit_index" not in encoder.reads:
-        raise GnnmatError(
-            f"{type(encoder).__name__} does not take folded graphs.",
-            why="It would count each atom and bond once that stands for several.",
-            fix="input.fold=false",
-        )
+    for field, (what, why, fix) in _UNREAD.items():
+        if field in spec.fields and field not in encoder.reads:
+            raise GnnmatError(
+                f"{type(encoder).__name__} does not {what}.",
+                why=why,
+                fix=f"{fix}, or model.kind=gated",
+            )
+
+
+_UNREAD = {
+    "orbit_index": (
+        "take folded graphs",
+        "It would count each atom and bond once that stands for several.",
+        "input.fold=false",
+    ),
+    "edge_angle": ("read angles", "They would be computed for nothing.", "input.angles=0"),
+    "state": (
+        "read the state of a crystal",
+        "Its predictions would not depend on what data.state names.",
+        "data.state=[]",
+    ),
+}

@@ -89,7 +89,8 @@ class GatedEncoder(Encoder):
         self.readout = AttentionPool(width) if attends else None
 
     def local(self, batch: Batch) -> Tensor:
-        kind = self.embedding(batch.z[:0]).dtype
+        # That of the weights: under mixed precision products are rounded, lengths are not.
+        kind = self.expansion.centres.dtype
         graph = work_graph(batch, kind)
         v = self.embedding(graph.z)
         e = self.bond(self.expansion(batch.edge_length.to(kind)))
