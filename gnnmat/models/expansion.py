@@ -27,3 +27,14 @@ class GaussianExpansion(nn.Module):
 
     def forward(self, length: Tensor) -> Tensor:
         return torch.exp(-(((length[:, None] - self.centres) / self.width) ** 2))
+
+
+def smooth_cutoff(length: Tensor, reach: float) -> Tensor:
+    r"""(edges,) factors that fall from one to zero at ``reach`` (Å), with two derivatives.
+
+    .. math:: 1 - 10 x^3 + 15 x^4 - 6 x^5, \qquad x = d / r
+
+    Source: Unke & Meuwly, J. Chem. Theory Comput. 15, 3678 (2019), Eq. 8.
+    """
+    x = (length / reach).clamp(max=1.0)
+    return 1 - x**3 * (10 - 15 * x + 6 * x**2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,6 +34,10 @@ class WorkGraph:
     sample: Tensor
     atoms: Tensor | None = None
     node: Tensor | None = None
+
+    def faded(self, factor: Tensor) -> WorkGraph:
+        """The same with every message (edges,) times its factor."""
+        return replace(self, weight=factor if self.weight is None else self.weight * factor)
 
     def spread(self, v: Tensor) -> Tensor:
         """(atoms, width) features of every atom, from those of the nodes."""

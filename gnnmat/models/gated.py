@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from gnnmat.models.elements import AtomFeatures, ElementEmbedding
 from gnnmat.models.encoder import Encoder, mean_over_samples
-from gnnmat.models.expansion import GaussianExpansion
+from gnnmat.models.expansion import GaussianExpansion, smooth_cutoff
 from gnnmat.models.folded import FOLDED, work_graph
 from gnnmat.models.gated_layer import GatedLayer, SampleUpdate
 from gnnmat.models.readout import AttentionPool
@@ -45,6 +46,16 @@ class Gated(BaseModel):
     gaussians: int = Field(48, gt=1, description="Gaussians on 0 .. gaussian_cutoff.")
     gaussian_cutoff: float = Field(8.0, gt=0, description="Centre of the last Gaussian, Å.")
     gaussian_width: float = Field(0.25, gt=0, description="Width of a Gaussian, Å.")
+    crystal: Literal["state", "always"] = Field(
+        "state",
+        description="Whether atoms learn from the mean over their crystal before each round: "
+        "where the data have a state, or always.",
+    )
+    envelope: bool = Field(
+        False,
+        description="Messages fade to nothing at gaussian_cutoff. With input.neighbours=null and "
+        "the same input.cutoff no prediction jumps when an atom crosses it.",
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of new features dropped.")
 
     @classmethod
@@ -80,9 +91,11 @@ class GatedEncoder(Encoder):
             GatedLayer(width, neighbours, config.dropout) for _ in range(config.layers)
         )
         self.state = spec.state
+        updated = "state" in present or config.crystal == "always"
         self.updates = nn.ModuleList(
-            SampleUpdate(width, spec.state.width) for _ in self.layers if "state" in present
+            SampleUpdate(width, spec.state.width) for _ in self.layers if updated
         )
+        self.reach = config.gaussian_cutoff if config.envelope else None
         # Where atoms alone carry labels, nothing would train it.
         pooled = not spec.targets.at("atom") or bool(spec.targets.at("sample"))
         attends = config.pool == "attention" and pooled
@@ -91,17 +104,25 @@ class GatedEncoder(Encoder):
     def local(self, batch: Batch) -> Tensor:
         # That of the weights: under mixed precision products are rounded, lengths are not.
         kind = self.expansion.centres.dtype
-        graph = work_graph(batch, kind)
+        graph, length = work_graph(batch, kind), batch.edge_length.to(kind)
+        if self.reach is not None:
+            graph = graph.faded(smooth_cutoff(length, self.reach))
         v = self.embedding(graph.z)
-        e = self.bond(self.expansion(batch.edge_length.to(kind)))
+        e = self.bond(self.expansion(length))
         if self.angle is not None:
             e = e + self.angle(batch.edge_angle.to(kind))
-        state = self.state.encode(batch.state.to(kind)) if self.updates else None
+        state = self._state(batch, kind)
         for place, layer in enumerate(self.layers):
-            if state is not None:
-                v = self.updates[place](v, state, graph, batch.num_graphs)
+            if self.updates:
+                v = self.updates[place](v, state, graph)
             v, e = layer(v, e, graph)
         return graph.spread(v)
+
+    def _state(self, batch: Batch, kind: torch.dtype) -> Tensor:
+        """(B, numbers) what is told of the state; of no width without one."""
+        if "state" in self.reads:
+            return self.state.encode(batch.state.to(kind))
+        return torch.zeros(batch.num_graphs, 0, dtype=kind, device=batch.z.device)
 
     def pool(self, local: Tensor, batch: Batch) -> Tensor:
         if self.readout is None:

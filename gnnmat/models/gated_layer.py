@@ -73,8 +73,8 @@ class SampleUpdate(nn.Module):
             nn.Linear(width + state, width), nn.SiLU(), nn.Linear(width, width)
         )
 
-    def forward(self, v: Tensor, state: Tensor, graph: WorkGraph, samples: int) -> Tensor:
-        """(nodes, width) new features of the nodes."""
-        whole = self.layers(torch.cat([graph.mean(v, samples), state], dim=1))
+    def forward(self, v: Tensor, state: Tensor, graph: WorkGraph) -> Tensor:
+        """(nodes, width) new features of the nodes, from v and the (B, numbers) state."""
+        whole = self.layers(torch.cat([graph.mean(v, len(state)), state], dim=1))
         told: Tensor = v + whole[graph.sample]
         return told
