@@ -93,3 +93,5 @@ def _show(out: Console, found: LabelAudit, top: int) -> None:
         "from every model. A label is not wrong because models are surprised: look at it.",
         soft_wrap=True,
     )
+    for note in found.notes:
+        out.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .state import State, state_of
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -53,6 +55,7 @@ def explain_command(
         int | None,
         typer.Option(help="Of a crystal: whose value, from 0, if the run has one an atom."),
     ] = None,
+    state: State = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -92,16 +95,22 @@ def explain_command(
     if not crystals:
         if len(samples) > 1:
             raise GnnmatError("One spectrum is explained at a time.")
-        if target or label or atom is not None or check:
+        if target or label or atom is not None or state or check:
             raise GnnmatError(
-                "--target, --class, --atom and --check are for crystals; this run knows spectra."
+                "--target, --class, --atom, --state and --check are for crystals; this run knows "
+                "spectra."
             )
         _spectrum(out, run, Path(samples[0]), output, method, simulation)
         return
     if simulation:
         raise GnnmatError("--fit is for spectra, and this run knows crystals.")
-    options = {"target": target or None, "label": label or None, "method": method or None}
-    _crystals(out, err, run, samples, output, {**options, "atom": atom}, check=check)
+    options: dict[str, object] = {
+        "target": target or None,
+        "label": label or None,
+        "method": method or None,
+    }
+    options |= {"atom": atom, "state": state_of(state)}
+    _crystals(out, err, run, samples, output, options, check=check)
 
 
 def _crystals(

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .own_data import Quiet
+from .state import State, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
+HEADS = {"interval_low": "low", "interval_high": "high"}
+# Columns of a table that is too wide, the least important first.
+EXPENDABLE = ("score", "disagreement", "error", "formula")
 
 
 def predict_command(
@@ -25,13 +30,7 @@ def predict_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the table to this CSV file.")
     ] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            help="NAME=VALUE of a state that the model was trained with: --state temperature=300.",
-        ),
-    ] = None,
+    state: State = None,
     dropout: Annotated[
         int,
         typer.Option("--dropout-samples", min=0, help="Draws of dropout, for its uncertainty."),
@@ -58,7 +57,7 @@ def predict_command(
     out, err = consoles()
     check_output(output)
     predictor = load(run, samples=dropout)
-    table = predictor.predict(samples, state=_state(state or []), quiet=quiet)
+    table = predictor.predict(samples, state=state_of(state), quiet=quiet)
     refused = table[table["refused"] != ""]
     done = table[table["refused"] == ""]
     if output is not None:
@@ -79,11 +78,11 @@ def predict_command(
 
 
 def _print(out: Console, table: pd.DataFrame) -> None:
-    from rich.table import Table
+    from .columns import print_table
 
     # Of the probabilities only that of the predicted class, which says more than its score; the
     # CSV file has everything. The verdicts are sentences and stand below.
-    hidden = {"refused", "verdict", "in_distribution", "mutual_information"}
+    hidden = {"refused", "verdict", "in_distribution", "mutual_information", "trust_score"}
     if "trust_score" not in table and "in_domain" in table and table["in_domain"].all():
         hidden.add("in_domain")  # nothing but the elements was looked at
     if "probability" in table:
@@ -95,39 +94,27 @@ def _print(out: Console, table: pd.DataFrame) -> None:
         and not name.startswith(("probability_", "score_"))
         and not (name in {"formula", "unit"} and (table[name] == "").all())
     ]
-    shown = Table(box=None, pad_edge=False)
-    for name in columns:
-        number = table[name].dtype.kind == "f" or name == "prediction"
-        shown.add_column(name, justify="right" if number else "left", overflow="fold")
-    for row in table[columns].itertuples(index=False):
-        shown.add_row(*(_cell(value) for value in row))
-    out.print(shown)
-
-
-def _state(pairs: list[str]) -> dict[str, str]:
-    """Values by name.
-
-    Raises:
-        GnnmatError: no equals sign.
-    """
-    from gnnmat.errors import GnnmatError
-
-    for pair in pairs:
-        if "=" not in pair:
-            raise GnnmatError(
-                f"--state {pair}: expected NAME=VALUE.", fix="For example --state temperature=300"
-            )
-    return {name.strip(): value.strip() for name, _, value in (p.partition("=") for p in pairs)}
+    expendable = [*EXPENDABLE, "target"] if table["target"].nunique() == 1 else EXPENDABLE
+    rows = [
+        dict(zip(columns, map(_cell, row), strict=True))
+        for row in table[columns].itertuples(index=False)
+    ]
+    heads = {name: HEADS.get(name, name.replace("_", " ")) for name in columns}
+    numbers = [n for n in columns if table[n].dtype.kind == "f" or n == "prediction"]
+    aside = "; the CSV file (--output) has everything"
+    print_table(out, heads, rows, numbers=numbers, expendable=expendable, elsewhere=aside)
 
 
 def _cell(value: object) -> str:
     """A value as the terminal shows it; of a curve only how long it is and where its top lies."""
+    from .columns import number
+
     if isinstance(value, tuple):
         top = max(range(len(value)), key=lambda place: value[place])
         return f"{len(value)} points, highest {value[top]:.3g} at point {top}"
     if str(value) in {"True", "False"}:  # of numpy, which need not be imported here
         return "yes" if value else "no"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _print_strangers(out: Console, table: pd.DataFrame) -> None:

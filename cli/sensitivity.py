@@ -8,10 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .own_data import Quiet
+from .state import State, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
+HEADS = {
+    "mean_change": "mean |Δ|",
+    "largest": "largest",
+    "bias": "mean Δ",
+    "of_error": "/error",
+    "of_half_width": "/half",
+    "beyond": "outside",
+    "in_domain": "in domain",
+}
+MEANINGS = {
+    "of_error": "/error: mean |Δ| over the mean error of the run",
+    "of_half_width": "/half: over half the width of the interval",
+    "beyond": "outside: share that leaves the interval",
+}
+SHARES = {"beyond", "in_domain"}
+# Columns of a table that is too wide, the least important first.
+EXPENDABLE = ("bias", "largest", "of_half_width", "of_error")
 
 
 def sensitivity_command(
@@ -34,6 +53,7 @@ def sensitivity_command(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Draws of each rattle.")] = 3,
+    state: State = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write every change to this CSV file.")
     ] = None,
@@ -64,6 +84,7 @@ def sensitivity_command(
         strains=strains if chosen else STRAINS,
         rattles=rattle or () if chosen else RATTLES,
         seeds=seeds,
+        state=state_of(state),
         quiet=quiet,
     )
     _print(out, found.summary)
@@ -75,32 +96,31 @@ def sensitivity_command(
 
 
 def _print(out: Console, summary: pd.DataFrame) -> None:
-    from rich.table import Table
+    from .columns import number, print_table
 
-    heads = {
-        "mean_change": "mean |change|",
-        "largest": "largest",
-        "bias": "mean change",
-        "of_error": "over mean error",
-        "of_half_width": "over half-width",
-        "beyond": "leave interval",
-        "in_domain": "in domain",
-    }
-    known = {name: words for name, words in heads.items() if name in summary}
-    table = Table(box=None, pad_edge=False)
-    for name in ("target", "change", *known.values(), "unit"):
-        side = "left" if name in {"target", "change", "unit"} else "right"
-        table.add_column(name, justify="left" if side == "left" else "right")
-    for _, row in summary.iterrows():
-        amount = float(row["amount"])
-        is_strain = row["kind"] == "strain"
-        words = f"strain {amount:+.1%}" if is_strain else f"rattle {amount:g} Å"
-        cells = [
-            f"{row[name]:.0%}" if name in {"beyond", "in_domain"} else f"{row[name]:.3g}"
-            for name in known
-        ]
-        table.add_row(str(row["target"]), words, *cells, str(row["unit"]))
     count = int(summary["crystals"].max())
     noun = "crystal" if count == 1 else "crystals"
-    out.print(f"{count:,} {noun}, as given against strained and rattled:\n")
-    out.print(table)
+    lead = f"{count:,} {noun}, as given against strained and rattled"
+    first = summary.iloc[0]
+    alone = summary["target"].nunique() == 1
+    if alone:
+        unit = f" in {first['unit']}" if first["unit"] else ""
+        lead += f"; changes of {first['target']}{unit}"
+    out.print(f"{lead}:\n", markup=False, soft_wrap=True)
+    known = [name for name in HEADS if name in summary]
+    names = ["change", *known] if alone else ["target", "change", *known, "unit"]
+    rows = []
+    for _, row in summary.iterrows():
+        amount = float(row["amount"])
+        strain = row["kind"] == "strain"
+        cells = {
+            name: f"{row[name]:.0%}" if name in SHARES else number(float(row[name]), 3)
+            for name in known
+        }
+        cells["change"] = f"strain {amount:+.1%}" if strain else f"rattle {amount:g} Å"
+        rows.append(cells | {"target": str(row["target"]), "unit": str(row["unit"])})
+    heads = {name: HEADS.get(name, name) for name in names}
+    shown = print_table(out, heads, rows, numbers=[*known, "change"], expendable=EXPENDABLE)
+    words = [words for name, words in MEANINGS.items() if name in shown]
+    if words:
+        out.print(f"\n{'; '.join(words)}.", markup=False)

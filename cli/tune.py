@@ -25,7 +25,7 @@ from .own_data import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from gnnmat.workflows.study import Told
 
 
 def tune_command(
@@ -87,18 +87,15 @@ def tune_command(
     config = load_config(recipe or (OWN_DATA if structures else RECIPE), overrides)
     folder = output or Path("runs") / f"{config.name}-tune"
 
-    best = {"value": float("inf")}
-
-    def tell(trial: pd.Series, of: int | None) -> None:
-        if trial["state"] == "complete":
-            best["value"] = min(best["value"], trial["value"])
+    def tell(told: Told) -> None:
+        trial = told.row
         skip = {"number", "state", "value", "epochs", "seconds", "error"}
         options = ", ".join(f"{k} {_short(v)}" for k, v in trial.items() if k not in skip)
-        total = f" of {of}" if of is not None else ""
+        total = f" of {told.budget}" if told.budget is not None else ""
+        best = f", best {told.best:.4f}" if told.best is not None else ""
         said = trial["error"] or f"{trial['value']:.4f} after {trial['epochs']} epochs"
         out.print(
-            f"trial {trial['number'] + 1}{total}: {said} ({trial['state']}), "
-            f"best {best['value']:.4f}; {options}",
+            f"trial {told.place}{total}: {said} ({trial['state']}){best}; {options}",
             soft_wrap=True,
         )
 

@@ -52,7 +52,11 @@ def _rebuild(kind: type[GnnmatError], what: str, why: str, fix: str) -> GnnmatEr
 def did_you_mean(name: str, options: Iterable[str]) -> str:
     """``Did you mean 'x'?`` for the closest option, or the list of options."""
     known = sorted(str(option) for option in options)
+    return closest(name, known) or (f"Known: {', '.join(known)}." if known else "")
+
+
+def closest(name: str, options: Iterable[str]) -> str:
+    """``Did you mean 'x'?``, or nothing, for errors that list the options themselves."""
+    known = sorted(str(option) for option in options)
     close = get_close_matches(str(name), known, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean '{close[0]}'?"
-    return f"Known: {', '.join(known)}." if known else ""
+    return f"Did you mean '{close[0]}'?" if close else ""

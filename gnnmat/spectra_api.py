@@ -169,6 +169,7 @@ def explain(
     target: str | None = None,
     label: str | None = None,
     atom: int | None = None,
+    state: Mapping[str, Any] | None = None,
     model: Encoder | None = None,
 ) -> Any:
     """What spoke for the answer of a network: of a spectrum its pixels, of a crystal its atoms
@@ -188,6 +189,8 @@ def explain(
         target: of a crystal, to explain; default the first of the run.
         label: class to explain, of a crystal; default the predicted one.
         atom: of a crystal, whose value is explained, if the run predicts one an atom.
+        state: beside the crystals, if the run reads one: ``{"temperature": 300}``. It is held
+            fixed.
         model: the user's own encoder, if the run was trained with one.
 
     Returns:
@@ -206,5 +209,6 @@ def explain(
         target=target,
         label=label,
         atom=atom,
+        state=state,
         model=model,
     )

@@ -28,9 +28,7 @@ class EdgeBudget:
         ranks: number of processes.
     """
 
-    def __init__(
-        self, edges: NDArray[np.int64], size: int, budget: int, *, ranks: int = 1
-    ) -> None:
+    def __init__(self, edges: NDArray[np.int64], size: int, budget: int, *, ranks: int = 1) -> None:
         self.edges = np.asarray(edges, dtype=np.int64)
         self.budget = budget
         self.ranks = ranks

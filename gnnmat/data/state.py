@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnmat.data.label_values import class_name, class_order, is_missing, is_number
-from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.errors import GnnmatError, closest, did_you_mean
 from gnnmat.sources.records import Records
 from gnnmat.state import StateAttribute, StateSpec
 
@@ -143,7 +143,7 @@ def _number(attribute: StateAttribute, value: Any, name: str) -> float:
             raise GnnmatError(
                 f"The state '{attribute.name}' is '{label}' for '{name}', which is unknown.",
                 why=f"Known: {', '.join(attribute.categories)}.",
-                fix=did_you_mean(label, attribute.categories),
+                fix=closest(label, attribute.categories),
             )
         return float(attribute.categories.index(label))
     if not is_number(value) or not np.isfinite(float(value)):

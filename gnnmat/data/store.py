@@ -131,7 +131,8 @@ class Store:
         counts = self.atoms[rows]
         first = np.repeat(np.cumsum(counts) - counts, counts)
         # An atom has as many as the one that stands for it.
-        return float(bonds[self._arrays["orbit_index"][atoms] + first].mean()) if len(atoms) else 0.0
+        of_atoms = bonds[self._arrays["orbit_index"][atoms] + first]
+        return float(of_atoms.sum() / max(len(atoms), 1))
 
     def array(self, name: str) -> NDArray[Any]:
         """One field of all samples, as it lies on disk; not for writing."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnnmat.data.label_spread import check_spread
 from gnnmat.data.label_values import (
     class_places,
     classes_of,
@@ -98,6 +99,8 @@ def read_labels(
             column = class_places(name, flat, found)[:, None]
         else:
             column = numbers(name, flat, where)[:, None]
+            if given is None:  # a model that has learned knows its scale
+                check_spread(name, flat, column[:, 0])
         by_level[target.level].append(column)
         targets.append(target)
     tensors = {

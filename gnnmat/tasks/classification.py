@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
-from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.errors import GnnmatError, closest
 from gnnmat.sample import Batch, DataSpec, Features, Target
 from gnnmat.tasks.head import Head, MlpHead
 from gnnmat.tasks.task import Loss, Mean, Task, TaskOptions, choose_targets, masked_sum, score_name
@@ -158,10 +158,13 @@ def _check_weights(weights: str | dict[str, float], targets: tuple[Target, ...])
     names = [name for target in targets for name in target.classes]
     for name in weights if isinstance(weights, dict) else ():
         if name not in names:
+            fix = closest(name, names)
+            own = [one for one in targets if any(f"'{label}'" in fix for label in one.classes)]
+            lists = [f"'{one.name}': {', '.join(one.classes)}" for one in own or targets]
             raise GnnmatError(
                 f"task.weights names the class '{name}', which no target has.",
-                why=f"Classes: {', '.join(names)}.",
-                fix=did_you_mean(name, names),
+                why=f"Classes of {'; of '.join(lists)}.",
+                fix=fix,
             )
 
 

@@ -66,11 +66,9 @@ def is_exact(trained: Trained, batch: Batch, answer: Answer) -> bool:
     That takes a pool that is the mean, a head without hidden layers, and numbers or two classes:
     the log-odds of one of three classes are no linear function.
     """
-    task = _own_task(trained.task, answer)
-    head = getattr(task, "head", None)
-    linear = isinstance(head, MlpHead) and len(head.layers) == 1
-    plain = answer.label is None or len(answer.target.classes) == 2
-    return task.level == "sample" and linear and plain and _is_mean(trained.encoder, batch)
+    level = _own_task(trained.task, answer).level
+    linear = _has_linear_head(trained, answer)
+    return level == "sample" and linear and _is_plain(answer) and _is_mean(trained.encoder, batch)
 
 
 def atom_map(trained: Trained, batch: Batch, answer: Answer, method: AtomMethod) -> AtomMap:
@@ -107,12 +105,7 @@ def exact_atoms(trained: Trained, batch: Batch, answer: Answer) -> AtomMap:
         GnnmatError: the head is not linear, or the pool is not the mean.
     """
     if not is_exact(trained, batch, answer):
-        raise GnnmatError(
-            "The answer of this run is no plain sum over atoms.",
-            why="That takes a mean over atoms, a head without hidden layers, and a number or one "
-            "of two classes.",
-            fix="Use method 'features', or train with --set task.head.hidden=[]",
-        )
+        raise _not_exact(trained, batch, answer)
     with torch.no_grad():
         local = trained.encoder.local(batch)
         each = answer.values(trained.task, Features(local, local), batch)
@@ -120,6 +113,26 @@ def exact_atoms(trained: Trained, batch: Batch, answer: Answer) -> AtomMap:
         constant = _answer(trained, batch, answer, torch.zeros_like(local))
     baseline = _baseline(trained, batch, answer, local)
     return AtomMap((each - baseline) / len(each), float(value), baseline, float(constant), 0)
+
+
+def _not_exact(trained: Trained, batch: Batch, answer: Answer) -> GnnmatError:
+    """What to say of a run that does not allow 'exact': all options that stand in the way."""
+    options = []
+    if not _has_linear_head(trained, answer):
+        options.append("--set task.head.hidden=[]")
+    averages = _is_mean(trained.encoder, batch)
+    if not averages:
+        options.append("--set model.pool=mean")
+    # An encoder without such an option never averages, and three classes are never plain.
+    pool = getattr(trained.config.model, "pool", "mean")
+    trainable = _is_plain(answer) and (averages or pool != "mean")
+    train = f", or train with {' '.join(options)}" if trainable and options else ""
+    return GnnmatError(
+        "The answer of this run is no plain sum over atoms.",
+        why="That takes a mean over atoms, a head without hidden layers, and a number or one of "
+        "two classes.",
+        fix=f"Use method 'features'{train}",
+    )
 
 
 def feature_atoms(trained: Trained, batch: Batch, answer: Answer) -> AtomMap:
@@ -175,6 +188,16 @@ def _own_task(task: Task, answer: Answer) -> Task:
     if isinstance(task, JointTask):
         return next(one for one in task.tasks if answer.target in one.targets)
     return task
+
+
+def _has_linear_head(trained: Trained, answer: Answer) -> bool:
+    head = getattr(_own_task(trained.task, answer), "head", None)
+    return isinstance(head, MlpHead) and len(head.layers) == 1
+
+
+def _is_plain(answer: Answer) -> bool:
+    """A number or one of two classes."""
+    return answer.label is None or len(answer.target.classes) == 2
 
 
 def _is_mean(encoder: Encoder, batch: Batch) -> bool:

@@ -13,7 +13,7 @@ from gnnmat.augment import Augment
 from gnnmat.augment.none import NoAugment
 from gnnmat.data.splits import RandomSplit, Split
 from gnnmat.dotted import copied, set_option
-from gnnmat.errors import GnnmatError, did_you_mean
+from gnnmat.errors import GnnmatError, closest
 from gnnmat.inputs import Input
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.models import Model
@@ -42,8 +42,12 @@ class DataConfig(_Part):
 
     @field_validator("targets", "state", mode="before")
     @classmethod
-    def _one_name(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
+    def _name_once(cls, value: Any) -> Any:
+        names = (value,) if isinstance(value, str) else value
+        for name in names if isinstance(names, list | tuple) else ():
+            if names.count(name) > 1:
+                raise ValueError(f"'{name}' is named {names.count(name)} times, expected once")
+        return names
 
     axes: dict[str, str] = Field(
         {}, description="By target, the column with the axis of its curves: {phdos: phfreq}."
@@ -133,14 +137,11 @@ class StartConfig(_Part):
     @model_validator(mode="after")
     def _needs_a_run(self) -> StartConfig:
         given = sorted(self.model_fields_set - {"run"})
-        changed = [name for name in given if getattr(self, name) != _default(self, name)]
+        fields = type(self).model_fields
+        changed = [name for name in given if getattr(self, name) != fields[name].default]
         if self.run is None and changed:
             raise ValueError(f"{', '.join(changed)} needs start.run, the run to begin with")
         return self
-
-
-def _default(part: BaseModel, name: str) -> Any:
-    return type(part).model_fields[name].default
 
 
 class RunConfig(_Part):
@@ -185,7 +186,7 @@ def find_recipe(name: str | Path) -> Path:
     raise GnnmatError(
         f"There is no recipe '{name}'.",
         why=f"Shipped recipes: {', '.join(names)}.",
-        fix=did_you_mean(plain, names),
+        fix=closest(plain, names),
     )
 
 

@@ -15,9 +15,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from rich.console import Console
+from torch import nn
 
 from gnnmat.data.loading import DataModule
 from gnnmat.errors import GnnmatError
+from gnnmat.models.cgcnn import CgcnnEncoder
 from gnnmat.train.callbacks import History, ProgressLine, averaged_weights
 from gnnmat.train.checkpointing import (
     BEST,
@@ -74,7 +76,7 @@ def fit(
         )
     if options.compile:
         hall.encoder.compile(dynamic=True)
-    with _quiet(), plain_errors(folder):
+    with _quiet(), plain_errors(folder, hall.encoder):
         trainer = Trainer(
             max_epochs=options.epochs,
             accelerator=options.accelerator,
@@ -186,7 +188,7 @@ def _plain_interrupt(trainer: Trainer, folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def plain_errors(folder: Path) -> Iterator[None]:
+def plain_errors(folder: Path, encoder: nn.Module | None = None) -> Iterator[None]:
     """What may go wrong on the machine, in words.
 
     Raises:
@@ -199,12 +201,7 @@ def plain_errors(folder: Path) -> Iterator[None]:
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        raise GnnmatError(
-            "A training batch holds a single atom, which batch normalisation cannot work with.",
-            why="There are too few training crystals, or batches are too small.",
-            fix="Give more crystals, raise trainer.batch_size, or set model.form=paper, which "
-            "has no normalisation.",
-        ) from error
+        raise _single_atom(encoder) from error
     except MisconfigurationException as error:
         raise GnnmatError(
             "Training cannot be set up this way.",
@@ -230,6 +227,15 @@ def plain_errors(folder: Path) -> Iterator[None]:
             why="The checkpoint of the last finished epoch is intact." if kept else "",
             fix=f"Free some space, then: gnnmat train --resume {folder}",
         ) from error
+
+
+def _single_atom(encoder: nn.Module | None) -> GnnmatError:
+    more = " Or set model.form=paper, which has none." if isinstance(encoder, CgcnnEncoder) else ""
+    return GnnmatError(
+        "A training batch holds a single atom, which batch normalisation cannot work with.",
+        why="There are too few training crystals, or batches are too small.",
+        fix=f"Give more crystals, or raise trainer.batch_size.{more}",
+    )
 
 
 def _no_memory(detail: str) -> GnnmatError:

@@ -28,13 +28,12 @@ from gnnmat.train.config import RunConfig
 from gnnmat.workflows.cross_validation import finish_run, on_its_own
 from gnnmat.workflows.curve_file import write_curves
 from gnnmat.workflows.evaluation import Evaluation, evaluate
+from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import PARTS, prepare, truth_table
 from gnnmat.workflows.run_folder import (
     METRICS,
     PREDICTIONS,
     REFUSED,
-    TRUST,
-    UNCERTAINTY,
     Run,
     begin,
     claim,
@@ -111,8 +110,7 @@ def train_ensemble(
     claim(folder, resume=begun, overwrite=overwrite)
     if not begun:
         begin(folder, config)
-    for name in (METRICS, *TRUST, *UNCERTAINTY):  # said of fewer members
-        (folder / name).unlink(missing_ok=True)
+    forget_verdicts(folder)
     keep_start(config, place, folder)
     write_atomically(folder / ENSEMBLE, json.dumps({"members": members}))
     same = _same_rows(config, records)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import pandas as pd
 import torch
 
 from gnnmat.data.prototype import SYMBOLS, formula, orbits
+from gnnmat.data.state import read_state
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.models.encoder import Encoder
 from gnnmat.sample import Batch, Sample, collate
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.records import Refusal
+from gnnmat.state import StateSpec
 from gnnmat.train.atom_attribution import AtomMethod
 from gnnmat.train.checkpoint import Trained
 from gnnmat.train.committee import Committee
@@ -39,6 +41,8 @@ class CrystalExplanation:
         found: contributions, see `CrystalAttribution`.
         prediction: as `gnnmat predict` gives it, text for a class.
         verdict: in words, empty if no thresholds were fixed.
+        state: (s,) beside the crystal, as the network got it; it is held fixed.
+        state_words: the same in words; empty without a state.
     """
 
     id: str
@@ -49,6 +53,8 @@ class CrystalExplanation:
     found: CrystalAttribution
     prediction: float | str
     verdict: str = ""
+    state: tuple[float, ...] = ()
+    state_words: str = ""
 
     @property
     def formula(self) -> str:
@@ -115,6 +121,7 @@ def explain_crystals(
     label: str | None = None,
     method: AtomMethod | None = None,
     atom: int | None = None,
+    state: Mapping[str, Any] | None = None,
     model: Encoder | None = None,
 ) -> CrystalExplanations:
     """Explanations of crystals by a trained run, an ensemble or a shipped model.
@@ -126,6 +133,8 @@ def explain_crystals(
         label: class to explain; default the predicted one.
         method: of the atoms, see `attribute_crystal`.
         atom: whose value is explained, of a run that predicts one an atom.
+        state: what a model with a state must know beside the crystals, by name: one value for
+            all, or one each. It is held fixed, and gets no contribution.
         model: the user's own encoder, if the run was trained with one.
 
     Raises:
@@ -137,10 +146,11 @@ def explain_crystals(
     predictor = load_model(find_model(run), model=model)
     unfolded_input(predictor.trained)
     records = predictor.records(samples)
-    table = predictor.predict(records)
-    members = members_of(predictor)
+    table = predictor.predict(records, state=state)
+    members, spec = members_of(predictor), predictor.trained.spec.state
+    states = read_state(records, spec.names, np.arange(len(records)), known=spec, given=state)[0]
     refused, each = list(records.refused), []
-    for name, raw in zip(records.ids, records.raws, strict=True):
+    for name, raw, values in zip(records.ids, records.raws, states.tolist(), strict=True):
         rows = table[table["id"] == name]
         if (rows["refused"] != "").any():
             refused.append(Refusal(name, str(raw), str(rows["refused"].iloc[0])))
@@ -148,13 +158,14 @@ def explain_crystals(
         crystal = records.read(raw)
         found = attribute_crystal(
             members,
-            crystal_batch(members[0], crystal),
+            crystal_batch(members[0], crystal, values),
             target=target,
             label=label,
             method=method,
             atom=atom,
         )
-        each.append(_explanation(name, crystal, found, rows))
+        one = _explanation(name, crystal, found, rows)
+        each.append(replace(one, state=tuple(values), state_words=state_words(spec, values)))
     return CrystalExplanations(tuple(each), tuple(refused))
 
 
@@ -170,11 +181,6 @@ def unfolded_input(trained: Trained) -> CrystalGraph:
         GnnmatError: the run was not trained on crystals.
     """
     config = trained.config.input
-    if "state" in trained.spec.fields:
-        raise GnnmatError(
-            "This run reads a state beside the crystals, such as a temperature.",
-            why="Explanations of such runs are not there yet.",
-        )
     if not isinstance(config, CrystalGraph):
         raise GnnmatError(
             "This run was not trained on crystals, so there are no atoms to explain.",
@@ -183,12 +189,20 @@ def unfolded_input(trained: Trained) -> CrystalGraph:
     return config.model_copy(update={"fold": False})
 
 
-def crystal_batch(trained: Trained, crystal: Crystal) -> Batch:
-    """A batch of one crystal in float64, with one edge for every bond and direction."""
+def crystal_batch(trained: Trained, crystal: Crystal, state: Sequence[float] = ()) -> Batch:
+    """A batch of one crystal in float64, with one edge for every bond and direction.
+
+    Args:
+        trained: whose input it is.
+        crystal: one.
+        state: (s,) beside it; empty without one.
+    """
     fields = {
         name: torch.from_numpy(np.array(array))
         for name, array in unfolded_input(trained).sample(crystal).items()
     }
+    if len(state):
+        fields["state"] = torch.tensor([list(state)])
     row = torch.zeros(1, dtype=torch.int64)
     return collate([Sample(**fields, row=row, num_nodes=len(crystal.numbers))])
 
@@ -213,6 +227,15 @@ def _explanation(
         prediction=value if isinstance(value, str) else _number(value),
         verdict=str(own["verdict"].iloc[0]) if "verdict" in own else "",
     )
+
+
+def state_words(spec: StateSpec, values: Sequence[float]) -> str:
+    """``temperature 300 K, functional PBE``."""
+    words = []
+    for one, value in zip(spec.attributes, values, strict=True):
+        shown = one.categories[int(value)] if one.categories else f"{value:g} {one.unit}".strip()
+        words.append(f"{one.name} {shown}")
+    return ", ".join(words)
 
 
 def _number(value: Any) -> float:

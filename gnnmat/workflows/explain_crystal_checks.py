@@ -135,7 +135,8 @@ def without_strongest(
     precise = in_float64(trained)
     strongest, others = 0.0, 0.0
     for one in each:
-        bonded, batch = one.found.bonded, batch_in_float64(crystal_batch(trained, one.crystal))
+        bonded = one.found.bonded
+        batch = batch_in_float64(crystal_batch(trained, one.crystal, one.state))
         if bonded is None:
             continue
         count = max(round(REMOVED * len(bonded.mean)), 1)
@@ -157,7 +158,7 @@ def _again(trained: Trained, one: CrystalExplanation) -> CrystalAttribution:
     label = None if answer.label is None else answer.target.classes[answer.label]
     return attribute_crystal(
         [trained],
-        crystal_batch(trained, one.crystal),
+        crystal_batch(trained, one.crystal, one.state),
         target=answer.target.name,
         label=label,
         method=one.found.method,

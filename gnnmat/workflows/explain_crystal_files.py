@@ -146,6 +146,8 @@ def statements(one: CrystalExplanation) -> list[tuple[str, str]]:
             ("bonds", ORDERS_WORDS if found.by_orders else BONDS_WORDS),
             ("bonds add up", _sum_words(bonded.baseline, bonded, unit, "answer without any bond")),
         ]
+    if one.state_words:
+        rows.append(("held fixed", f"{one.state_words}: the state gets no contribution."))
     if len(atoms.members) > 1:
         many = len(atoms.members)
         words = f"Contributions are means over {many} members; ± is their standard deviation."

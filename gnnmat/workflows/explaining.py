@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,6 +53,7 @@ def explain_any(
     target: str | None = None,
     label: str | None = None,
     atom: int | None = None,
+    state: Mapping[str, Any] | None = None,
     model: Encoder | None = None,
 ) -> Explanation | CrystalExplanation | CrystalExplanations:
     """The explanation of what the run was trained on; see `gnnmat.explain`."""
@@ -60,7 +62,7 @@ def explain_any(
     if crystals and fit is not None:
         raise GnnmatError("A fit of couplings belongs to a spectrum, and this run knows crystals.")
     if not crystals:
-        return _spectrum(run, sample, output, method, fit, (target, label, atom, model))
+        return _spectrum(run, sample, output, method, fit, (target, label, atom, state, model))
     from gnnmat.workflows.explain_crystal import explain_crystals
     from gnnmat.workflows.explain_crystal_files import write_explanations
 
@@ -72,6 +74,7 @@ def explain_any(
         label=label,
         method=cast("AtomMethod | None", method),
         atom=atom,
+        state=state,
         model=model,
     )
     if output is not None:
@@ -96,7 +99,8 @@ def _spectrum(
 
     if any(one is not None for one in others):
         raise GnnmatError(
-            "Target, class, atom and model are chosen for crystals, and this run knows spectra."
+            "Target, class, atom, state and model are chosen for crystals, and this run knows "
+            "spectra."
         )
     found = explain(run, sample, method=method or "gradient_x_input", fit=fit)  # type: ignore[arg-type]
     if output is not None:

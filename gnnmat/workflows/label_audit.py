@@ -15,9 +15,11 @@ from gnnmat.errors import GnnmatError
 from gnnmat.train.checkpoint import CONFIG, load_run_config
 from gnnmat.train.committee import is_ensemble, member_folders
 from gnnmat.workflows.run_folder import PREDICTIONS, read_predictions
+from gnnmat.workflows.start_notes import begun_with, names_in
 from gnnmat.workflows.suspicion import reason, score_rows
 
-COLUMNS = ("id", "formula", "target", "unit", "truth", "prediction", "voice", "logarithmic")
+COLUMNS = ("id", "formula", "target", "unit", "truth", "prediction", "voice", "logarithmic",
+           "begun")  # fmt: skip
 Floats = NDArray[np.float64]
 Scale = Literal["learned", "linear", "log"]
 SUSPECT = 5.0  # usual errors; of a Gaussian's one in two million
@@ -34,10 +36,12 @@ class LabelAudit:
             error of such predictions), ``score``, ``suspect`` and ``reason``. In a logarithmic
             target spread and usual error are factors.
         runs: number of folders that were read.
+        notes: what weakens the audit, in sentences.
     """
 
     table: pd.DataFrame
     runs: int
+    notes: tuple[str, ...] = ()
 
     @property
     def suspects(self) -> pd.DataFrame:
@@ -52,7 +56,8 @@ def audit_labels(
 
     Cross-validations give every row a model that has not seen it, and several of them, with
     other seeds, give every row several: what they agree on weighs more. Of an ensemble and of a
-    single run only the test and validation rows are judged.
+    single run only the test and validation rows are judged. Where models began with a run that
+    may have been trained on a label, its ``reason`` says so.
 
     Args:
         runs: folders of cross-validations, ensembles or runs, on the same data.
@@ -86,27 +91,41 @@ def audit_labels(
     parts = [_audit_target(part, scale) for _, part in voices.groupby("target", sort=False)]
     table = pd.concat(parts, ignore_index=True)
     ordered = table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-    return LabelAudit(ordered, len(runs))
+    return LabelAudit(ordered, len(runs), _notes(voices))
+
+
+def _notes(voices: pd.DataFrame) -> tuple[str, ...]:
+    """What is said of every run that models began with and that may know labels."""
+    told = voices[voices["begun"] != ""].drop_duplicates(["begun", "id", "target"])
+    counts = told["begun"].value_counts().sort_index()
+    return tuple(
+        f"{count:,} labels may be training labels of {name}, which models began with: models agree "
+        "with labels that they know, wrong or not. Audit runs that begin with drawn weights."
+        for name, count in counts.items()
+    )
 
 
 def _voices(run: Path, number: int) -> list[pd.DataFrame]:
     """Predictions of rows that were not trained on, one table a model that speaks for itself."""
     folds = sorted(run.glob("fold-*/" + CONFIG))
     if folds:
-        return [_heard(run, folds[0].parent, f"{number}", whole=True)]
+        return [_heard(run, folds[0].parent, f"{number}", holder=run, whole=True)]
     members = member_folders(run)
     if is_ensemble(run) and members:
-        return [_heard(one, one, f"{number}/{one.name}") for one in members]
-    return [_heard(run, run, f"{number}")]
+        return [_heard(one, one, f"{number}/{one.name}", holder=run) for one in members]
+    return [_heard(run, run, f"{number}", holder=run)]
 
 
-def _heard(folder: Path, run: Path, voice: str, *, whole: bool = False) -> pd.DataFrame:
+def _heard(
+    folder: Path, run: Path, voice: str, *, holder: Path, whole: bool = False
+) -> pd.DataFrame:
     """The table of one model.
 
     Args:
         folder: of the predictions.
         run: whose config tells how the target was learned.
         voice: name of the model.
+        holder: folder of the runs among which it is, or its own.
         whole: whether all rows are held-out ones.
     """
     path = folder / PREDICTIONS
@@ -127,7 +146,18 @@ def _heard(folder: Path, run: Path, voice: str, *, whole: bool = False) -> pd.Da
         )
     held = table if whole else table[table["split"].isin(["test", "val"])]
     scale = getattr(load_run_config(run).task, "scale", "standard")
-    return held.assign(voice=voice, logarithmic=scale == "log")[list(COLUMNS)]
+    return held.assign(voice=voice, logarithmic=scale == "log", begun=_begun(held, run, holder))[
+        list(COLUMNS)
+    ]
+
+
+def _begun(held: pd.DataFrame, run: Path, holder: Path) -> list[str]:
+    """By row the run that the model began with and that may know its label; empty for none."""
+    begun = begun_with(run, holder)
+    return [
+        next((one.name for one in begun if one.may_know(target, row)), "")
+        for target, row in zip(held["target"], names_in(held), strict=True)
+    ]
 
 
 def _audit_target(voices: pd.DataFrame, scale: Scale) -> pd.DataFrame:
@@ -180,6 +210,7 @@ def _one_row_each(voices: pd.DataFrame) -> pd.DataFrame:
         low=("prediction", "min"),
         high=("prediction", "max"),
         voices=("prediction", "size"),
+        begun=("begun", "max"),
     ).reset_index()
 
 

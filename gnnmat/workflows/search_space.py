@@ -14,7 +14,12 @@ from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.train.config import RunConfig, parse_config
 
 EXAMPLE = "--space model.width=32,64,128 or --space optimizer.lr=1e-4..1e-2:log"
-CHOSEN_ON = ("data", "split", "name")  # another trial would be judged on other rows
+CHOSEN_ON = ("data", "split", "name", "trainer.seed")
+# Options of a task, or of a part of it, that change what its score counts.
+JUDGED_IN = ("kind", "scale", "points", "positive", "weights", "weight")
+SAME = "All trials are judged on the same validation rows, with the same seed."
+BEGUN = "Each run to begin with has seen other rows, validation rows perhaps among them."
+SCORED = "A score counts in the task's own scale; with another one it is another number."
 
 
 @dataclass(frozen=True)
@@ -108,20 +113,31 @@ def _number(value: Any) -> Any:
 def default_space(config: RunConfig) -> dict[str, Choice | Range]:
     """What is tuned unless the user says: rate, decay and batches, and the size of the model."""
     lr, batch = config.optimizer.lr, config.trainer.batch_size
+    decay = config.optimizer.weight_decay
     space: dict[str, Choice | Range] = {
         "optimizer.lr": Range(lr / 10, lr * 5, log=True),
-        "optimizer.weight_decay": Range(1e-6, 1e-2, log=True),
-        "trainer.batch_size": Choice((max(batch // 2, 2), batch, 2 * batch)),
+        # No decay has no logarithm.
+        "optimizer.weight_decay": Range(decay / 10, decay * 10, log=True)
+        if decay
+        else Choice((0.0, 1e-5, 1e-3)),
+        "trainer.batch_size": _halved_and_doubled(batch),
     }
     if config.start.run is not None:
         # The shape of the model is that of the run to begin with.
-        return space if config.start.freeze else {**space, "start.body_lr": Range(0.03, 1.0, True)}
+        body = config.start.body_lr
+        rates = Range(min(0.03, body), max(1.0, body), log=True)
+        return space if config.start.freeze else {**space, "start.body_lr": rates}
     width, layers = (getattr(config.model, name, None) for name in ("width", "layers"))
     if isinstance(width, int):
-        space["model.width"] = Choice((max(width // 2, 2), width, 2 * width))
+        space["model.width"] = _halved_and_doubled(width)
     if isinstance(layers, int):
-        space["model.layers"] = Range(max(layers - 2, 1), layers + 2, whole=True)
+        space["model.layers"] = Range(min(max(layers - 2, 1), layers), layers + 2, whole=True)
     return space
+
+
+def _halved_and_doubled(value: int) -> Choice:
+    # Not below two: a mean over one sample or one feature has no deviation.
+    return Choice(tuple(sorted({max(value // 2, 2), value, 2 * value})))
 
 
 def check_space(config: RunConfig, space: Space) -> None:
@@ -134,11 +150,13 @@ def check_space(config: RunConfig, space: Space) -> None:
         raise GnnmatError("There is nothing to choose.", fix=EXAMPLE)
     for name, choice in space.items():
         root = name.split(".")[0]
-        if root in CHOSEN_ON or name == "trainer.seed":
+        why = _incomparable(name)
+        if why:
             raise GnnmatError(
                 f"--space {name}: trials would not be comparable.",
-                why="All trials are judged on the same validation rows, with the same seed.",
-                fix="Choose among options of input, model, task, optimizer or trainer.",
+                why=why,
+                fix="Choose among options of input, model, optimizer or trainer, task.loss and "
+                "task.head.",
             )
         if root not in RunConfig.model_fields:
             raise GnnmatError(
@@ -148,6 +166,23 @@ def check_space(config: RunConfig, space: Space) -> None:
         ends = choice.values if isinstance(choice, Choice) else (choice.low, choice.high)
         for value in ends:
             with_values(config, {name: _as_drawn(choice, value)})
+
+
+def _incomparable(name: str) -> str:
+    """Why trials that differ in this option cannot be compared; empty where they can."""
+    if any(_touches(name, one) for one in CHOSEN_ON):
+        return SAME
+    if _touches(name, "start.run"):
+        return BEGUN
+    root, *below = name.split(".")
+    if below[:1] in (["of_classes"], ["of_numbers"]):  # a task of two parts
+        below = below[1:]
+    return SCORED if root == "task" and (not below or below[0] in JUDGED_IN) else ""
+
+
+def _touches(name: str, option: str) -> bool:
+    """Whether choosing the one also chooses the other: it is the same, above or below."""
+    return f"{name}.".startswith(f"{option}.") or f"{option}.".startswith(f"{name}.")
 
 
 def _as_drawn(choice: Choice | Range, value: Any) -> Any:
@@ -168,19 +203,35 @@ def with_values(config: RunConfig, values: Mapping[str, Any]) -> RunConfig:
 
 def current_values(config: RunConfig, space: Space) -> dict[str, Any]:
     """The recipe's own values of the options of a space; empty where one lies outside."""
-    found: dict[str, Any] = {}
-    for name, choice in space.items():
-        value: Any = config
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        value = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-        value = list(value) if isinstance(value, tuple) else value
-        if isinstance(choice, Choice):
-            inside = value in choice.values
-        else:
-            number = isinstance(value, (int, float))
-            inside = number and choice.low <= float(value) <= choice.high
-        if not inside:
-            return {}
-        found[name] = value
-    return found
+    if options_outside(config, space):
+        return {}
+    own = {name: _own_value(config, name) for name in space}
+    # As it is spelled among the values: 1 and 1.0 are two texts.
+    return {
+        name: choice.values[choice.values.index(own[name])]
+        if isinstance(choice, Choice)
+        else own[name]
+        for name, choice in space.items()
+    }
+
+
+def options_outside(config: RunConfig, space: Space) -> dict[str, Any]:
+    """The recipe's own values of those options for which a space does not hold them."""
+    own = {name: _own_value(config, name) for name in space}
+    return {name: value for name, value in own.items() if not _holds(space[name], value)}
+
+
+def _own_value(config: RunConfig, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)
+    value = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _holds(choice: Choice | Range, value: Any) -> bool:
+    if isinstance(choice, Choice):
+        return value in choice.values
+    if not isinstance(value, (int, float)) or not choice.low <= float(value) <= choice.high:
+        return False
+    return not choice.whole or float(value).is_integer()

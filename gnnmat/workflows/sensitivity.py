@@ -7,14 +7,13 @@ are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.crystal import Crystal
@@ -23,12 +22,12 @@ from gnnmat.sources.records import Records, Refusal
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.run_folder import METRICS, open_run
-
-Floats = NDArray[np.float64]
+from gnnmat.workflows.small_changes import changes
 
 STRAINS = (-0.04, -0.02, -0.01, 0.01, 0.02, 0.04)  # of every lattice vector
 RATTLES = (0.01, 0.02, 0.05, 0.1)  # standard deviation of each coordinate, Å
 SEEDS = 3  # of each rattle
+Made = list[tuple[dict[str, Any], Crystal]]  # what was done, and what came of it
 
 
 @dataclass(frozen=True)
@@ -48,37 +47,6 @@ class Sensitivity:
     refused: list[Refusal]
 
 
-def strained(crystal: Crystal, strain: float) -> Crystal:
-    """The crystal with all lattice vectors longer by this share."""
-    return Crystal(crystal.lattice * (1 + strain), crystal.numbers, crystal.frac)
-
-
-def rattled(crystal: Crystal, amount: float, seed: int) -> Crystal:
-    """The crystal with atoms displaced at random; same seed, same directions.
-
-    Args:
-        crystal: to start from.
-        amount: standard deviation of each Cartesian coordinate, Å.
-        seed: of the displacements. The mean displacement is taken out: it changes nothing.
-    """
-    moves = np.random.default_rng(seed).normal(0.0, 1.0, (len(crystal.numbers), 3))
-    if len(moves) > 1:
-        moves -= moves.mean(axis=0)
-    frac = crystal.frac + amount * moves @ np.linalg.inv(crystal.lattice)
-    return Crystal(crystal.lattice, crystal.numbers, frac)
-
-
-def changes(
-    crystal: Crystal, strains: Sequence[float], rattles: Sequence[float], seeds: int, seed: int = 0
-) -> Iterator[tuple[str, float, int, Crystal]]:
-    """Kind, amount, seed and crystal of every change."""
-    for strain in strains:
-        yield "strain", strain, 0, strained(crystal, strain)
-    for amount in rattles:
-        for number in range(seeds):
-            yield "rattle", amount, number, rattled(crystal, amount, seed + number)
-
-
 def sensitivity(
     run: str | Path,
     samples: Sequence[Any],
@@ -87,6 +55,7 @@ def sensitivity(
     rattles: Sequence[float] = RATTLES,
     seeds: int = SEEDS,
     seed: int = 0,
+    state: Mapping[str, Any] | None = None,
     quiet: bool = True,
 ) -> Sensitivity:
     """How far the predictions for these crystals move when they are strained and rattled.
@@ -98,6 +67,8 @@ def sensitivity(
         rattles: standard deviations of displacements, Å.
         seeds: draws of each rattle.
         seed: of the first draw.
+        state: what a model with a state must know beside the crystals, by name: one value for
+            all, or one each. It stays as it is when a crystal changes.
         quiet: no progress bar.
 
     Raises:
@@ -110,7 +81,7 @@ def sensitivity(
         raise GnnmatError(f"{run} does not read crystals, so that nothing can be strained.")
     records = records_from_objects(list(samples))
     made, refused = _changed(records, strains, rattles, seeds, seed)
-    table = _predicted(predictor, made, quiet)
+    table = _predicted(predictor, made, _state_of_each(state or {}, records, made), quiet)
     return Sensitivity(table, summarise(table, mean_errors(Path(run))), refused)
 
 
@@ -130,9 +101,9 @@ def _check_amounts(strains: Sequence[float], rattles: Sequence[float], seeds: in
 
 def _changed(
     records: Records, strains: Sequence[float], rattles: Sequence[float], seeds: int, seed: int
-) -> tuple[list[tuple[dict[str, Any], Crystal]], list[Refusal]]:
+) -> tuple[Made, list[Refusal]]:
     """What was done to which crystal, with the crystal itself first; and what cannot be read."""
-    made: list[tuple[dict[str, Any], Crystal]] = []
+    made: Made = []
     refused = list(records.refused)
     for place, name in enumerate(records.ids):
         try:
@@ -154,12 +125,26 @@ def _changed(
     return made, refused
 
 
+def _state_of_each(state: Mapping[str, Any], records: Records, made: Made) -> dict[str, Any]:
+    """The state of every changed crystal: that of the crystal it comes from."""
+    order = {str(name): place for place, name in enumerate(records.ids)}
+    each = dict(state)
+    for name, values in state.items():
+        if isinstance(values, (list, tuple, np.ndarray)):
+            if len(values) != len(records):
+                raise GnnmatError(
+                    f"The state '{name}' has {len(values)} values for {len(records)} crystals."
+                )
+            each[name] = [values[order[one["id"]]] for one, _ in made]
+    return each
+
+
 def _predicted(
-    predictor: Predictor, made: list[tuple[dict[str, Any], Crystal]], quiet: bool
+    predictor: Predictor, made: Made, state: Mapping[str, Any], quiet: bool
 ) -> pd.DataFrame:
     numbers = _numbers(predictor)
     names = [f"{place}" for place in range(len(made))]
-    found = predictor.predict([one for _, one in made], ids=names, quiet=quiet)
+    found = predictor.predict([one for _, one in made], ids=names, state=state, quiet=quiet)
     found = found[(found["refused"] == "") & found["target"].isin(numbers)]
     facts = pd.DataFrame([one for one, _ in made])
     table = facts.iloc[found["id"].astype(int)].reset_index(drop=True)

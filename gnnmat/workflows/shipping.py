@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 import yaml
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -15,7 +18,7 @@ from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
 from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folders
-from gnnmat.train.judge import Judge, load_judge
+from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.trust import has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
 from gnnmat.zoo.card import ModelCard, write_card
@@ -23,10 +26,18 @@ from gnnmat.zoo.card import ModelCard, write_card
 NEEDED = (CONFIG, SPEC, WEIGHTS, STATE)
 LARGEST = 5_000_000  # bytes
 GOLDEN, GOLDEN_SEED = "golden.json", 2021
+GOLDEN_TABLE = "golden.csv"
+GOLDEN_COLUMNS = ("id", "target", "prediction", "interval_low", "interval_high", "unit")
 
 
 def ship(
-    run: Path, folder: Path, card: ModelCard, *, data: str = "", largest: int = LARGEST
+    run: Path,
+    folder: Path,
+    card: ModelCard,
+    *,
+    data: str = "",
+    crystals: Sequence[Path] = (),
+    largest: int = LARGEST,
 ) -> Path:
     """``folder``, now holding what prediction needs of a finished run or ensemble, and its card.
 
@@ -40,6 +51,7 @@ def ship(
         card: for people.
         data: what the shipped configuration calls its training data; the path that the run was
             given is of no use elsewhere.
+        crystals: files whose predictions are written down, see `golden_table`.
         largest: bytes that all files together may have.
 
     Raises:
@@ -64,12 +76,55 @@ def ship(
         )
     for name, content in contents.items():
         write_atomically(folder / name, content)
+    _write_golden(folder, crystals)
     write_card(folder, card)
-    if has_trust(run):
-        scores = golden_scores(load_judge(folder), GOLDEN_SEED)
-        golden = {"seed": GOLDEN_SEED, "scores": scores}
-        write_atomically(folder / GOLDEN, json.dumps(golden, indent=1))
     return folder
+
+
+def _write_golden(folder: Path, crystals: Sequence[Path]) -> None:
+    """What the model says today of a made-up image, or of the crystals given."""
+    if crystals:
+        table = golden_table(folder, crystals)
+        write_atomically(folder / GOLDEN_TABLE, table.to_csv(index=False))
+    elif has_trust(folder):
+        judge = load_judge(folder)
+        if judge.trained.spec.image_shape:
+            golden = {"seed": GOLDEN_SEED, "scores": golden_scores(judge, GOLDEN_SEED)}
+            write_atomically(folder / GOLDEN, json.dumps(golden, indent=1))
+
+
+def golden_table(folder: Path, crystals: Sequence[Path]) -> pd.DataFrame:
+    """Predictions of a model for some crystal files, with intervals where it has them.
+
+    Written down when a model is shipped, they tell later whether it still computes the same.
+
+    Raises:
+        GnnmatError: one of the crystals cannot be predicted.
+    """
+    names = [path.name for path in crystals]
+    table = load_model(folder).predict([str(path) for path in crystals], ids=names)
+    refused = table[table["refused"] != ""]
+    if len(refused):
+        first = refused.iloc[0]
+        raise GnnmatError(f"{first['id']} cannot be predicted.", why=str(first["refused"]))
+    return table[[name for name in GOLDEN_COLUMNS if name in table]]
+
+
+def half_precision_error(run: Path, folder: Path, samples: Any) -> dict[str, float]:
+    """By target, how far halved weights move predictions, over the spread of the target.
+
+    Args:
+        run: as trained.
+        folder: as shipped.
+        samples: files or records to predict with both.
+
+    Returns:
+        The largest difference over the standard deviation of the truths the run knows.
+    """
+    whole, halved = (load_model(one).predict(samples) for one in (run, folder))
+    truths = open_run(run).predictions.groupby("target")["truth"].std()
+    moved = (whole["prediction"] - halved["prediction"]).abs().groupby(whole["target"]).max()
+    return {str(name): float(moved[name] / truths[name]) for name in moved.index}
 
 
 def _content(path: Path, data: str) -> bytes:
@@ -81,20 +136,39 @@ def _content(path: Path, data: str) -> bytes:
         return content
     if path.name == CONFIG:
         plain: dict[str, Any] = yaml.safe_load(path.read_text())
-        source = plain["data"]["source"]
-        if data and "path" in source:
-            source["path"] = data
-        start = plain.get("start") or {}
-        if start.get("run"):
-            start["run"] = Path(start["run"]).name  # the path that it was begun with means nothing
-        return yaml.safe_dump(plain, sort_keys=False).encode()
+        return yaml.safe_dump(_portable(plain, data), sort_keys=False).encode()
     return path.read_bytes()
+
+
+def _portable(plain: dict[str, Any], data: str) -> dict[str, Any]:
+    """A configuration without places on the machine that it was written on."""
+    source = {name: _named(value) for name, value in plain["data"]["source"].items()}
+    if data and "path" in source:
+        source["path"] = data
+    out = {**plain, "data": {**plain["data"], "source": source}}
+    if (plain.get("start") or {}).get("run"):  # the path that it was begun with means nothing
+        out["start"] = {**plain["start"], "run": Path(plain["start"]["run"]).name}
+    if plain.get("before"):
+        out["before"] = Path(plain["before"]).name
+    return out
+
+
+def _named(value: Any) -> Any:
+    """An absolute path as the name of its file; anything else as it is."""
+    if isinstance(value, list):
+        return [_named(one) for one in value]
+    absolute = isinstance(value, str) and Path(value).expanduser().is_absolute()
+    return Path(value).name if absolute else value
 
 
 def _shipped(name: str, tensor: Any, file: str) -> Any:
     if name.startswith("augment."):
         return tensor * 0
-    return tensor.half() if file == WEIGHTS and tensor.is_floating_point() else tensor
+    if file != WEIGHTS or not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    # What half precision cannot hold is kept whole; no sound network has such weights.
+    return halved if torch.isfinite(halved).all() else tensor
 
 
 def golden_scores(judge: Judge, seed: int) -> dict[str, float]:
@@ -102,8 +176,6 @@ def golden_scores(judge: Judge, seed: int) -> dict[str, float]:
 
     Written down when a model is shipped, they tell later whether it still computes the same.
     """
-    import torch
-
     from gnnmat.sample import Sample, collate
 
     spec = judge.trained.spec

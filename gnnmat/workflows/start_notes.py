@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gnnmat.data.prototype import SYMBOLS
 from gnnmat.data.symmetry import formulas
-from gnnmat.errors import GnnmatWarning
+from gnnmat.errors import GnnmatError, GnnmatWarning
+from gnnmat.train.checkpoint import load_run_config, read_spec
+from gnnmat.train.committee import member_folders
 from gnnmat.train.config import RunConfig, StartConfig
 from gnnmat.train.start import Learned, Taken
 from gnnmat.workflows.preparation import Prepared
 from gnnmat.workflows.run_folder import PREDICTIONS, read_predictions
+from gnnmat.workflows.transfer import find_start
+
+DEEPEST = 5  # runs that began one with another
 
 
 def describe_start(taken: Mapping[str, Any], config: StartConfig) -> list[str]:
@@ -53,10 +60,19 @@ def warn_of_start(taken: Taken, learned: Learned, config: RunConfig, prepared: P
     shared = {one.name for one in learned.spec.targets.targets} & {
         one.name for one in prepared.dataset.labels.spec.targets
     }
-    known = _seen_by(Path(learned.name)) if shared else set()
-    if not known:
+    if not shared:
         return
-    names_of = formulas(prepared.dataset) if prepared.dataset.is_crystal else prepared.dataset.ids
+    known = _seen_by(Path(learned.name))
+    if known is None:
+        warnings.warn(
+            f"Which test and validation rows {learned.name} was trained on, with the same target "
+            f"{', '.join(sorted(shared))}, cannot be checked: the model does not come with its "
+            "training rows. Where it was, their score will be too good.",
+            GnnmatWarning,
+            stacklevel=2,
+        )
+        return
+    names_of = _names_of(prepared)
     for part in ("test", "val"):
         rows = prepared.rows(part)
         leaking = int(np.sum([names_of[row] in known for row in rows]))
@@ -71,17 +87,91 @@ def warn_of_start(taken: Taken, learned: Learned, config: RunConfig, prepared: P
             return
 
 
-def _seen_by(run: Path) -> set[str]:
-    """Formulas (ids of images) that a run has trained on; empty where its table is not there."""
+def _names_of(prepared: Prepared) -> list[str]:
+    """By which rows are known again in another run: formulas, ids of images."""
+    dataset = prepared.dataset
+    return list(formulas(dataset) if dataset.is_crystal else dataset.ids)
+
+
+def names_in(table: pd.DataFrame) -> pd.Series:
+    """By which the rows of a table of predictions are known again in another run."""
+    named = table["formula"] if table["formula"].astype(bool).any() else table["id"]
+    return named.astype(str)
+
+
+def _seen_by(run: Path) -> set[str] | None:
+    """Formulas (ids of images) that a run has trained on; None where its table is not there."""
     path = run / PREDICTIONS
     if not path.is_file():
-        return set()
+        return None
     table = read_predictions(path)
     if "split" not in table:
-        return set()
-    trained = table[table["split"] == "train"]
-    named = trained["formula"] if trained["formula"].astype(bool).any() else trained["id"]
-    return set(named.astype(str))
+        return None
+    return set(names_in(table[table["split"] == "train"]))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that another one began with, and what it knew.
+
+    Args:
+        name: by which it was given.
+        targets: that it had learned; None where it is gone.
+        rows: formulas (ids of images) that it was trained on; None where it does not say.
+    """
+
+    name: str
+    targets: frozenset[str] | None
+    rows: frozenset[str] | None
+
+    def may_know(self, target: str, row: str) -> bool:
+        """Whether it may have been trained on this label."""
+        asked = self.targets is None or target in self.targets
+        return asked and (self.rows is None or row in self.rows)
+
+
+def begun_with(run: Path, *holders: Path, depth: int = DEEPEST) -> list[Begun]:
+    """The run that a run began with, the one that this began with, and so on; none as a rule.
+
+    Args:
+        run: folder with a config.
+        holders: folders of several runs, this one among them, which may hold a copy.
+        depth: of them at most.
+    """
+    config = load_run_config(run)
+    if config.start.run is None or depth == 0:
+        return []
+    seen = _seen_by(Path(config.start.run))
+    rows = None if seen is None else frozenset(seen)
+    try:
+        place = find_start(config, run, run, *holders)
+        assert place is not None
+        one = next(iter(member_folders(place)), place)
+        targets = frozenset(target.name for target in read_spec(one)[1].targets.targets)
+        deeper = begun_with(one, place, depth=depth - 1)
+    except (GnnmatError, OSError):
+        return [Begun(config.start.run, None, rows)]
+    # Of those that are gone nothing is said but of the nearest.
+    known = [other for other in deeper if other.targets is not None]
+    return [Begun(config.start.run, targets, rows), *known]
+
+
+def warn_of_known_rows(run: Path, prepared: Prepared) -> None:
+    """Warn where intervals rest on labels that a run which this one began with may know."""
+    targets = [one.name for one in prepared.dataset.labels.spec.targets]
+    names = _names_of(prepared)
+    rows = prepared.rows("val")
+    for begun in begun_with(run):
+        known = sum(any(begun.may_know(one, names[row]) for one in targets) for row in rows)
+        if known:
+            count = f"{known} of {len(rows)}" if begun.rows is not None else "Some"
+            warnings.warn(
+                f"{count} validation rows may be training rows of {begun.name}, which this run "
+                "began with, for the same target: intervals may be too narrow.",
+                GnnmatWarning,
+                stacklevel=2,
+            )
+            return
 
 
 def start_row(start: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from gnnmat.errors import GnnmatWarning
 from gnnmat.train.config import RunConfig
-from gnnmat.workflows.search_space import Choice, Range, Space, current_values
+from gnnmat.workflows.search_space import Choice, Range, Space, current_values, options_outside
 
 if TYPE_CHECKING:
     import optuna
 
 STUDY = "study.log"
 STARTUP = 4  # trials that are never stopped early, and before which nothing is modelled
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trial that ended.
+
+    Args:
+        row: of ``trials``.
+        place: how many count by now, this one among them; those a kill cut short do not.
+        budget: how many there will be; None without a limit.
+        best: lowest score of all trials that came to their end; None before the first.
+    """
+
+    row: pd.Series
+    place: int
+    budget: int | None
+    best: float | None
 
 
 def draw(trial: optuna.Trial, name: str, choice: Choice | Range) -> Any:
@@ -65,14 +85,34 @@ def requeue(study: optuna.Study, config: RunConfig, space: Space) -> None:
     """The recipe itself comes first; what a killed search was at is tried again."""
     from optuna.trial import TrialState
 
+    _warn_outside(config, space)
     if not study.get_trials(deepcopy=False):
         own = current_values(config, space)
         if own:
             study.enqueue_trial(_as_told(own, space))
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-        if set(trial.params) == set(space):
-            study.enqueue_trial(trial.params)
+        # A kill may come before all that was queued is drawn.
+        params = {**trial.params, **trial.system_attrs.get("fixed_params", {})}
+        if set(params) == set(space):
+            study.enqueue_trial(params)
+
+
+def _warn_outside(config: RunConfig, space: Space) -> None:
+    """Say so where the first trial cannot be the recipe itself."""
+    outside = options_outside(config, space)
+    if outside:
+        told = ", ".join(f"{name} is {value}" for name, value in outside.items())
+        warnings.warn(
+            f"The recipe itself lies outside the space and is not tried: {told}.",
+            GnnmatWarning,
+            stacklevel=4,
+        )
+
+
+def best_value(study: optuna.Study) -> float | None:
+    """The lowest score of the trials that came to their end; None before the first."""
+    return float(study.best_value) if finished_trials(study) else None
 
 
 def finished_trials(study: optuna.Study) -> int:
@@ -82,18 +122,18 @@ def finished_trials(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
 
 
-def is_over(study: optuna.Study, budget: int | None, end: float | None) -> bool:
-    """Whether the budget is spent, or the time (of `time.monotonic`) is up."""
+def counted_trials(study: optuna.Study) -> int:
+    """Trials that count against the budget; those that a kill cut short are tried again."""
     from optuna.trial import TrialState
 
-    # Trials that a kill cut short were tried again and do not count twice.
+    ended = (TrialState.COMPLETE, TrialState.PRUNED)
     told = study.get_trials(deepcopy=False)
-    counted = [
-        one
-        for one in told
-        if one.state in (TrialState.COMPLETE, TrialState.PRUNED) or "error" in one.user_attrs
-    ]
-    if budget is not None and len(counted) >= budget:
+    return sum(one.state in ended or "error" in one.user_attrs for one in told)
+
+
+def is_over(study: optuna.Study, budget: int | None, end: float | None) -> bool:
+    """Whether the budget is spent, or the time (of `time.monotonic`) is up."""
+    if budget is not None and counted_trials(study) >= budget:
         return True
     return end is not None and time.monotonic() >= end
 

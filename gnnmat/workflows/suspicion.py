@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -64,17 +65,19 @@ def reason(row: Mapping[str, Any], logarithmic: bool, siblings: Floats) -> str:
         apart = f"{abs(label - said):.3g} {unit}".rstrip() + f" {'above' if above else 'below'}"
         usual = f"{float(row['usual']):.2g} {unit}".rstrip()
     if voices > 1:
-        who = f"what {voices} models say that have not seen it"
+        who = f"what {voices} models say"
         extent = f" ({float(row['low']):.3g} to {float(row['high']):.3g} {unit}".rstrip() + ")"
     else:
-        who, extent = (
-            "what a model says that has not seen it",
-            f" ({said:.3g} {unit}".rstrip() + ")",
-        )
+        who, extent = "what a model says", f" ({said:.3g} {unit}".rstrip() + ")"
+    begun = str(row.get("begun", ""))
+    if not begun:
+        who += " that have not seen it" if voices > 1 else " that has not seen it"
     text = f"{apart} {who}{extent}; their usual error is {usual}."
     inside = voices > 1 and float(row["low"]) <= label <= float(row["high"])
     if inside:
         text += " But one of them comes as far as the label."
+    if begun:
+        text += f" But {PurePath(begun).name}, which training began with, may have seen it."
     if len(siblings):
         shown = ", ".join(f"{value:.3g}" for value in np.sort(siblings)[:4])
         more = ", ..." if len(siblings) > 4 else ""

@@ -26,6 +26,7 @@ from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folder
 from gnnmat.train.config import ADOPTED, RunConfig
 from gnnmat.train.start import Learned, read_learned
 from gnnmat.zoo import find_model, list_models
+from gnnmat.zoo.hub_name import is_hub_name
 
 
 def find_start(config: RunConfig, folder: Path, *copies: Path) -> Path | None:
@@ -100,11 +101,29 @@ def _differences(part: str, old: BaseModel, given: BaseModel | None) -> list[tup
     """Options that were given and are others in the old run: name, old value, new value."""
     if given is None:
         return []
-    if type(given) is not type(old):
-        return [(f"{part}.kind", getattr(old, "kind", ""), getattr(given, "kind", ""))]
     names = [name for name in type(given).model_fields if name in given.model_fields_set]
+    if type(given) is not type(old):
+        if not _kind_is_filled_in(part, old, given):
+            return [(f"{part}.kind", getattr(old, "kind", ""), getattr(given, "kind", ""))]
+        names.remove("kind")
     pairs = [(name, getattr(old, name), getattr(given, name)) for name in names]
     return [(f"{part}.{name}", old, new) for name, old, new in pairs if old != new]
+
+
+def _kind_is_filled_in(part: str, old: BaseModel, given: BaseModel) -> bool:
+    """Whether options were given without a kind, which reading then takes to be the default one.
+
+    They are options of the old run's kind, if that has them all. A kind that was written out is
+    not told from one that was filled in, but other options of its own, or none, tell it.
+    """
+    default = RunConfig.model_fields[part].default
+    options = given.model_fields_set - {"kind"}
+    return (
+        type(given) is type(default)
+        and "kind" in given.model_fields_set
+        and bool(options)
+        and options <= type(old).model_fields.keys()
+    )
 
 
 def _other_settings(name: str, differing: list[tuple[str, Any, Any]]) -> GnnmatError:
@@ -173,7 +192,7 @@ def _is_there(copied: Path) -> bool:
 def _lasting_name(name: str) -> str:
     """The name of a shipped model, or a path that holds wherever it is read."""
     shipped = name in list_models() and not Path(name).is_dir()
-    return name if shipped else os.path.abspath(name)
+    return name if shipped or is_hub_name(name) else os.path.abspath(name)
 
 
 def _one_run(place: Path, seed: int) -> Path:

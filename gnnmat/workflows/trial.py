@@ -13,7 +13,7 @@ from gnnmat.train.config import RunConfig
 from gnnmat.train.fit import fit, plain_errors
 from gnnmat.workflows.preparation import Prepared
 from gnnmat.workflows.training import make_data, make_hall
-from gnnmat.workflows.transfer import find_start, read_start
+from gnnmat.workflows.transfer import read_start
 
 
 def run_trial(
@@ -22,6 +22,7 @@ def run_trial(
     folder: Path,
     report: Callable[[int, float], bool],
     console: Console | None = None,
+    start: Path | None = None,
 ) -> tuple[float, bool]:
     """The best score on the validation rows, and whether the trial was stopped early.
 
@@ -31,6 +32,7 @@ def run_trial(
         folder: of the trial.
         report: told epoch and score after every epoch; says whether to stop.
         console: for a progress bar.
+        start: where the weights to begin with lie; None where they are drawn.
 
     Raises:
         GnnmatError: the loss is no number, or memory ran out.
@@ -45,7 +47,7 @@ def run_trial(
         return stopped
 
     with plain_errors(folder):
-        learned = read_start(config, find_start(config, folder))
+        learned = read_start(config, start)
         hall, _ = make_hall(config, prepared, learned=learned)
         data = make_data(config, prepared)
         fit(hall, data, config, folder, console=console, callbacks=[EachEpoch(after)])

@@ -24,6 +24,7 @@ from gnnmat.workflows.calibration import calibrate_classes, error_factors
 from gnnmat.workflows.intervals import Known, group_name, known_numbers
 from gnnmat.workflows.looks import Look, Looking
 from gnnmat.workflows.preparation import prepare
+from gnnmat.workflows.start_notes import warn_of_known_rows
 from gnnmat.workflows.uncertainty import assess, forget_uncertainty, write_uncertainty
 
 __all__ = ["COVERAGE", "FALSE_REFUSAL", "Judge", "fit_trust", "judge", "load_judge"]
@@ -79,6 +80,7 @@ def fit_trust(
     save_trust(folder, trust)
     trust = load_trust(folder)
     if trust.intervals:
+        warn_of_known_rows(folder, prepared)
         write_uncertainty(folder, assess(trust, judged_parts(looking, trust), seed=seed), config)
     return trust
 

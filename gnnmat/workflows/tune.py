@@ -24,6 +24,9 @@ from gnnmat.workflows.run_folder import claim
 from gnnmat.workflows.search_space import Space, check_space, default_space, with_values
 from gnnmat.workflows.study import (
     STARTUP,
+    Told,
+    best_value,
+    counted_trials,
     draw,
     finished_trials,
     importances,
@@ -32,7 +35,7 @@ from gnnmat.workflows.study import (
     requeue,
     trials_table,
 )
-from gnnmat.workflows.transfer import find_start, with_start
+from gnnmat.workflows.transfer import find_start, keep_start, with_start
 from gnnmat.workflows.trial import run_trial
 from gnnmat.workflows.tune_page import tune_page
 
@@ -71,13 +74,13 @@ def tune(
     space: Space | None = None,
     records: Records | None = None,
     console: Console | None = None,
-    on_trial: Callable[[pd.Series, int | None], None] | None = None,
+    on_trial: Callable[[Told], None] | None = None,
 ) -> Tuned:
     """The best options that were found; the same call again goes on with the search.
 
-    The first trial is the recipe itself. A trial that does worse than the median of the others
-    at the same epoch is stopped; all trials have the same epochs and schedule, so that this is
-    a fair comparison.
+    The first trial is the recipe itself, unless the space leaves it out. A trial that does worse
+    than the median of the others at the same epoch is stopped; all trials have the same epochs and
+    schedule, so that this is a fair comparison.
 
     Args:
         config: the recipe.
@@ -88,7 +91,7 @@ def tune(
         space: options by dotted name; default by the model.
         records: what to learn from, instead of the config's source.
         console: for progress of each trial; None is silent.
-        on_trial: told of every finished trial (a row of ``trials``) and the budget.
+        on_trial: told of every trial that ended.
 
     Raises:
         GnnmatError: optuna is not installed, the space does not fit the recipe, the folder holds
@@ -97,13 +100,15 @@ def tune(
     Source: Akiba et al., "Optuna", KDD 2019; the sampler is its tree-structured Parzen estimator.
     """
     _need_optuna()
-    config = with_start(config, find_start(config, folder))
+    place = find_start(config, folder, *([folder] if (folder / SETUP).is_file() else []))
+    config = with_start(config, place)
     chosen = dict(default_space(config) if space is None else space)
     check_space(config, chosen)
     budget = 20 if budget is None and hours is None else budget
     rooms = _Rooms(records, quiet=console is None)
     _check_judges(config, rooms.of(config))  # before anything is written
     _claim(config, folder, chosen)
+    keep_start(config, place, folder)
     study = open_study(folder, config)
     requeue(study, config, chosen)
     end = time.monotonic() + 3600 * hours if hours is not None else None
@@ -114,14 +119,14 @@ def tune(
         table = trials_table(study)
         _write(study, table, config, folder)
         if on_trial is not None:
-            on_trial(table[table["number"] == trial.number].iloc[0], budget)
-        if failure is not None and len(table) >= STARTUP and not finished_trials(study):
+            row = table[table["number"] == trial.number].iloc[0]
+            on_trial(Told(row, counted_trials(study), budget, best_value(study)))
+        if failure is not None and counted_trials(study) >= STARTUP and not finished_trials(study):
             break
     if not finished_trials(study):
         raise failure or GnnmatError("No trial came to an end.", fix="Give more --hours.")
     table = trials_table(study)
-    best = _best(study, config)
-    return Tuned(folder, best, float(study.best_value), table, importances(study))
+    return Tuned(folder, _best(study, config), float(study.best_value), table, importances(study))
 
 
 class _Rooms:
@@ -154,6 +159,7 @@ def _one(
     home = folder / "trials" / f"{trial.number:03d}"
     shutil.rmtree(home, ignore_errors=True)
     began = time.monotonic()
+    start = find_start(config, folder, folder)  # the copy, which stays where it is
 
     def report(epoch: int, value: float) -> bool:
         trial.report(value, epoch)
@@ -161,7 +167,7 @@ def _one(
 
     try:
         made = with_values(config, {name: draw(trial, name, one) for name, one in space.items()})
-        value, stopped = run_trial(made, rooms.of(made), home, report, console)
+        value, stopped = run_trial(made, rooms.of(made), home, report, console, start)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Go on with the same command.") from None
     except GnnmatError as error:

@@ -2,7 +2,7 @@
 
 A model is a folder ``gnnmat/zoo/<name>`` as a training wrote it (a run, or an ensemble with its
 members), without checkpoints, histories and predictions, and ``card.yaml`` and ``card.md``
-beside it.
+beside it. Models that do not come with gnnmat are named ``hf://owner/name``, see `gnnmat.zoo.hub`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.zoo.card import CARD, ModelCard, read_card
+from gnnmat.zoo.hub import find_on_hub
+from gnnmat.zoo.hub_name import is_hub_name
 
 __all__ = ["ModelCard", "find_model", "list_models", "model_card"]
 
@@ -24,14 +26,17 @@ def list_models() -> dict[str, ModelCard]:
 
 
 def find_model(name: str | Path) -> Path:
-    """The folder of a trained run, of an ensemble, or of a shipped model.
+    """The folder of a trained run, of an ensemble, of a shipped model, or of one from the hub.
 
     Args:
-        name: a folder, or the name of a shipped model; a folder that is there comes first.
+        name: a folder, the name of a shipped model, or ``hf://owner/name``, which is fetched if
+            it never was; a folder that is there comes first.
 
     Raises:
-        GnnmatError: neither, with the nearest name.
+        GnnmatError: none of them, with the nearest name.
     """
+    if is_hub_name(name):
+        return find_on_hub(name)
     folder = Path(name)
     if folder.is_dir():
         return folder

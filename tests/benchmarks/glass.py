@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from heads import of_model
 from numpy.typing import NDArray
 from results import row, shared_data, write
 from rich.console import Console
@@ -84,7 +85,8 @@ def correlation(run: Run, element: str) -> float:
 def rows_of(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Scores of the three directions."""
     runs = []
-    config = load_config(options.recipe, [*CONFIG, *options.set])
+    chosen = of_model(options.name, options.recipe, options.set, CONFIG)
+    config = load_config(options.recipe, chosen)
     for direction in range(3):
         place = options.folder / f"glass-{options.name}-{direction}"
         if is_finished(place):

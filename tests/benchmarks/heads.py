@@ -1,9 +1,9 @@
 """Heads beyond one number a crystal: phonon densities of states, and vacancies site by site.
 
 Beside the model stand a constant (the mean, or the mean curve) and a forest: of the composition
-for curves, of element and surroundings for sites. ``--recipe`` and ``--set`` choose another model,
-such as ``--set model.kind=gated``; ``--name`` tells its rows from those of the others. Runs go to a
-folder and are taken up again where they were interrupted.
+for curves, of element and surroundings for sites. ``--name`` is that of the model in the rows:
+``cgcnn``, ``gated`` (the recipe as it is), or another one that ``--recipe`` and ``--set`` choose.
+Runs go to a folder and are taken up again where they were interrupted.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from accuracy import finished
+from accuracy import CGCNN, finished
 from results import row, shared_data, write
 from rich.console import Console
 
+from gnnmat.models import Model
 from gnnmat.train.config import load_config
+from gnnmat.train.unions import members
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.run_folder import Run
 
 SEEDS = (0, 1, 2)
+KINDS = members(Model)
 DOS = [
     "data.source.kind=table",
     "data.source.path=$GNNMAT_DATA/phonon_dos.parquet",
@@ -51,10 +54,26 @@ VACANCIES = [
 ]
 
 
+def of_model(name: str, recipe: str, given: list[str], data: list[str]) -> list[str]:
+    """The options of a run whose rows are to be called ``name``.
+
+    The recipes are those of the gated model: what is called cgcnn needs its own settings, before
+    those of the data and those ``given``, which may change them.
+    """
+    options = [*(CGCNN if name == "cgcnn" else []), *data, *given]
+    # A kind in an option of its own is set first, and would be undone by CGCNN.
+    own = [one.partition("=")[2].strip() for one in given if one.startswith("model.kind=")]
+    kind = own[-1] if own else load_config(recipe, options).model.kind
+    if name in KINDS and kind != name:
+        raise SystemExit(f"--name {name}, but the model is {kind}: give another --name.")
+    return options
+
+
 def dos(recipe: str, name: str, folder: Path, options: list[str]) -> list[dict[str, Any]]:
     """1,521 curves of 51 points, one random split, three seeds of the model."""
+    chosen = of_model(name, recipe, options, DOS)
     runs = [
-        finished(f"dos-{name}-{seed}", recipe, [*DOS, f"trainer.seed={seed}", *options], folder)
+        finished(f"dos-{name}-{seed}", recipe, [*chosen, f"trainer.seed={seed}"], folder)
         for seed in SEEDS
     ]
     counts = runs[0].counts
@@ -82,7 +101,7 @@ def _baseline(run: Run, name: str, metric: str) -> list[float]:
 
 def vacancies(recipe: str, name: str, folder: Path, options: list[str]) -> list[dict[str, Any]]:
     """4,678 sites of 199 oxides, five folds by formula."""
-    config = load_config(recipe, [*VACANCIES, *options])
+    config = load_config(recipe, of_model(name, recipe, options, VACANCIES))
     found = cross_validate(config, folder / f"vacancies-{name}", console=Console(stderr=True))
     rows = []
     for metric, unit in (("MAE", "eV"), ("R2", "")):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from results import row, shared_data, write
 from rich.console import Console
 
+from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.config import load_config
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.run_folder import Run
@@ -112,7 +113,7 @@ def compare(part: Part, ours: list[Run], theirs: list[Run]) -> list[dict[str, An
     """Rows of one data set: both models, their ratio, the ensemble, trivial baselines."""
     rows = []
     left, right = ([scored(run, part.decades) for run in runs] for runs in (ours, theirs))
-    epochs = ours[0].config.trainer.epochs
+    epochs = load_run_config(ours[0].folder).trainer.epochs
     for target in dict.fromkeys(left[0]["target"]):
         mine = [one[one["target"] == target].reset_index(drop=True) for one in left]
         own = [one[one["target"] == target].reset_index(drop=True) for one in right]

@@ -150,12 +150,12 @@ def test_debug_prints_a_traceback_and_plain_use_does_not() -> None:
 def test_interrupted_command_ends_with_130(
     invoke: Invoke, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gnnmat.models.cgcnn import CgcnnEncoder
+    from gnnmat.models.gated import GatedEncoder
 
-    original = CgcnnEncoder.local
+    original = GatedEncoder.local
     steps = {"taken": 0}
 
-    def local(self: CgcnnEncoder, batch: object) -> object:
+    def local(self: GatedEncoder, batch: object) -> object:
         steps["taken"] += 1
         if steps["taken"] == 7:
             raise KeyboardInterrupt
@@ -163,7 +163,7 @@ def test_interrupted_command_ends_with_130(
 
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(CgcnnEncoder, "local", local)
+        patch.setattr(GatedEncoder, "local", local)
         done = invoke("train", *given(data), "--output", folder, *SETTINGS)
     assert done.exit_code == 130
     assert f"Interrupted. Go on with: gnnmat train --resume {folder}" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ..train.tiny import graph_cache, trained  # noqa: F401
-from ..workflows.explained_crystals import CRYSTALS, SALT, linear_ensemble
+from ..workflows.explained_crystals import CRYSTALS, SALT, linear_ensemble, with_state
 
 Invoke = Callable[..., Result]
 
@@ -91,3 +91,17 @@ def test_options_of_crystals_are_refused_for_spectra(invoke: Invoke) -> None:
     done = invoke("pcsmo-exchange", "x.npz", "y.npz")
     assert done.exit_code == 2
     assert "One spectrum" in done.stderr
+
+
+def test_a_state_is_given_by_name(invoke: Invoke) -> None:
+    words = ("--state", "temperature=300", "--state", "functional=PBE", "-o", "x.html")
+    done = invoke(with_state(), SALT, *words)
+    assert done.exit_code == 0, done.output
+    for said, wrong in (
+        ("trained with the state 'temperature'", ()),
+        ("expected NAME=VALUE", ("--state", "temperature")),
+        ("'temperature' twice: 1 and 2", ("--state", "temperature=1", "--state", "temperature=2")),
+    ):
+        done = invoke(with_state(), SALT, *wrong)
+        assert done.exit_code == 2
+        assert said in done.stderr

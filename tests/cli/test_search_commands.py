@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,17 +77,41 @@ def test_freeze_needs_from(invoke: Invoke) -> None:
 def test_search_writes_a_recipe_that_train_takes(
     invoke: Invoke, data: list[object], tmp_path: Path
 ) -> None:
-    words = [*data, "--set", "model.width=8", "--set", "model.layers=1"]
+    words = [*data, "--set", "model.width=8", "--set", "model.layers=1",
+             "--set", "optimizer.lr=1e-3"]  # fmt: skip
     found = invoke("tune", *words, "--budget", 2, "--space", "optimizer.lr=1e-3,1e-2",
                    "-o", tmp_path / "s")  # fmt: skip
     assert found.exit_code == 0, found.output
     assert "trial 2 of 2:" in found.output
+    assert ", best 0." in found.output or ", best 1." in found.output
     best = invoke("train", tmp_path / "s" / "best.yaml", "-o", tmp_path / "run", "-q")
     assert best.exit_code == 0, best.output
     wrong = invoke("tune", *words, "--space", "model.widht=1,2", "-o", tmp_path / "t")
     assert wrong.exit_code == 2
     assert "Did you mean 'width'" in wrong.output
     assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.filterwarnings("always::gnnmat.errors.GnnmatWarning")
+def test_search_says_no_best_before_a_trial_ended(
+    invoke: Invoke, data: list[object], tmp_path: Path
+) -> None:
+    words = ["--budget", 2, "--space", "optimizer.lr=1e30,2e30", "-o", tmp_path / "s"]
+    found = invoke("tune", *data, "--set", "model.width=8", *words)
+    assert found.exit_code == 2
+    assert "trial 1 of 2: The loss became" in found.output
+    assert "best" not in found.output
+    assert "Note: The recipe itself lies outside the space and is not tried" in found.output
+
+
+def test_audit_notes_what_the_first_run_knew(invoke: Invoke, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained().folder, run)
+    text = (run / "config.yaml").read_text()
+    assert "  run: null" in text
+    (run / "config.yaml").write_text(text.replace("  run: null", "  run: /gone"))
+    shown = invoke("audit", run)
+    assert "Note: 12 labels may be training labels of /gone" in shown.output
 
 
 def test_audit_lists_and_writes(invoke: Invoke, tmp_path: Path) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnnmat.data.dataset import open_dataset
-from gnnmat.data.loading import DataModule, EpochBatches
+from gnnmat.data.loading import EpochBatches
 from gnnmat.data.packing import EdgeBudget
-from gnnmat.errors import GnnmatError
-from gnnmat.inputs import CrystalGraph
-from tests.train.tiny import graph_cache, records  # noqa: F401
 
 edge_counts = st.lists(st.integers(0, 300), max_size=60).map(np.array)
 budgets = st.integers(1, 900)
@@ -87,9 +82,10 @@ def test_every_process_has_rows_of_every_batch(
         for rank in range(ranks)
     ]
     assert len({len(share) for share in shares}) == 1
-    assert sorted(row for share in shares for batch in share for row in batch) == rows_of(
-        edges
-    ).tolist()
+    assert (
+        sorted(row for share in shares for batch in share for row in batch)
+        == rows_of(edges).tolist()
+    )
     for step in zip(*shares, strict=True):
         counts = [len(batch) for batch in step]
         assert min(counts) >= 1
@@ -140,24 +136,3 @@ def test_crystal_beyond_the_budget_is_alone() -> None:
 def test_a_wide_budget_leaves_the_number_of_rows_to_decide() -> None:
     found = batches_of(np.full(50, 10), 8, 10**9)
     assert sorted(len(batch) for batch in found) == [7, 7, 7, 7, 7, 7, 8]
-
-
-@pytest.mark.usefixtures("graph_cache")
-def test_data_module_keeps_the_budget_with_the_edges_of_its_graphs() -> None:
-    dataset = open_dataset(records(12), CrystalGraph.example(), ["volume"], quiet=True)
-    budget = int(2.5 * dataset.store.edges.max())
-    data = DataModule(
-        dataset, np.arange(12), np.arange(0), batch_size=12, batch_edges=budget
-    )
-    batches = list(data.train_dataloader())
-    assert len(batches) > 1
-    assert all(batch.edge_index.shape[1] <= budget for batch in batches)
-    assert sorted(row for batch in batches for row in batch.row.tolist()) == list(range(12))
-
-
-def test_budget_of_edges_for_images_is_refused() -> None:
-    class Images:
-        is_crystal = False
-
-    with pytest.raises(GnnmatError, match=r"trainer\.batch_edges is for crystals"):
-        DataModule(Images(), np.arange(3), np.arange(0), batch_size=2, batch_edges=5)  # type: ignore[arg-type]

@@ -125,3 +125,9 @@ def test_too_many_words_are_no_categories() -> None:
     names = [f"name-{row}" for row in range(101)]
     said = words(records_of(temperature=[1.0] * 101, functional=names))
     assert "The state 'functional' has 101 different words: too many categories." in said
+
+
+def test_categories_are_listed_once() -> None:
+    known = read(records_of())[1]
+    said = words(records_of(temperature=[1.0], functional=["r2"]), known=known)
+    assert said.count("PBE, SCAN") == 1

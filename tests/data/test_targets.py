@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gnnmat.data.label_values import class_name, class_order
 from gnnmat.data.targets import Labels, read_labels
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.sample import Axis, Target, TargetSpec
 from gnnmat.sources.records import Records
 
@@ -313,3 +313,36 @@ def test_class_that_the_model_does_not_know_is_refused() -> None:
     known = TargetSpec((Target("y", classes=("0", "1")),))
     said = message([0, 1.0, 2], classes=True, known=known)
     assert said == ("Column 'y' holds the class '2', which the model does not know.\nKnown: 0, 1.")
+
+
+def test_a_spread_that_single_precision_takes_away_is_refused() -> None:
+    said = message([1e8 + 0.5 * place for place in range(30)])
+    assert "Single precision takes away the spread of column 'y'" in said
+    assert "standard deviation 4.33" in said
+    assert "steps of 8" in said
+    assert "Subtract a constant first, such as 1e+08" in said
+
+
+def test_a_spread_that_single_precision_makes_coarse_is_warned_of() -> None:
+    with pytest.warns(GnnmatWarning, match="rounds the spread of column 'y'") as caught:
+        numbers([1e8 + 500.0 * place for place in range(30)])
+    assert "Subtract a constant first" in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-1e5 + 10.0 * place for place in range(30)],  # a spacing of 0.008
+        [1e8 * (-1) ** place for place in range(30)],  # large, but as much apart
+        [1e8 + 0.1] * 3,  # no spread at all, which is said where training begins
+        [3.0],
+    ],
+    ids=["fine", "symmetric", "constant", "single"],
+)
+def test_other_spreads_are_let_through(values: list[float]) -> None:
+    assert len(numbers(values)) == len(values)
+
+
+def test_a_model_that_has_learned_takes_any_spread() -> None:
+    known = TargetSpec((Target("y", "eV"),))
+    assert len(numbers([1e8, 1e8 + 1], known=known)) == 2

@@ -214,3 +214,13 @@ def test_weights_must_be_positive() -> None:
 def test_balance_of_earlier_configs_is_read() -> None:
     assert Classification.model_validate({"balance": True}).weights == "balanced"
     assert Classification.model_validate({"balance": False}).weights == "none"
+
+
+def test_an_unknown_class_is_told_the_classes_of_each_target_once() -> None:
+    with pytest.raises(GnnmatError) as caught:
+        classification(METAL, SYSTEM, weights={"xyz": 3.0})
+    assert str(caught.value).count(", ".join(SYSTEM.classes)) == 1
+    assert f"of '{METAL.name}': {', '.join(METAL.classes)}" in caught.value.why
+    with pytest.raises(GnnmatError) as caught:
+        classification(METAL, SYSTEM, weights={"triclinik": 3.0})
+    assert caught.value.why == f"Classes of '{SYSTEM.name}': {', '.join(SYSTEM.classes)}."

@@ -72,7 +72,7 @@ def test_every_option_has_a_description() -> None:
         ("data.targets=[a, b]", ("data", "targets"), ("a", "b")),
         ("trainer.compile=true", ("trainer", "compile"), True),
         ("trainer.devices=auto", ("trainer", "devices"), "auto"),
-        ("model.form=paper", ("model", "form"), "paper"),
+        ("model.pool=mean", ("model", "pool"), "mean"),
     ],
 )
 def test_override_sets_one_option(override: str, path: tuple[str, str], expected: object) -> None:
@@ -133,3 +133,18 @@ def test_yaml_runs_no_code(tmp_path: Path) -> None:
     with pytest.raises(GnnmatError, match="is not YAML"):
         load_config(tmp_path / "x.yaml")
     assert not (tmp_path / "made").exists()
+
+
+def test_a_recipe_far_from_all_names_is_refused_with_one_list_of_them() -> None:
+    with pytest.raises(GnnmatError, match="There is no recipe 'zzz'") as caught:
+        load_config("zzz")
+    assert str(caught.value).count("known_crystals") == 1
+
+
+@pytest.mark.parametrize("name", ["targets", "state"])
+def test_a_column_named_twice_is_refused(name: str) -> None:
+    with pytest.raises(GnnmatError, match=f"data.{name}") as caught:
+        load_config("crystals", [f"data.{name}=[energy, gap, energy]"])
+    assert "'energy' is named 2 times, expected once" in str(caught.value)
+    chosen = load_config("crystals", [f"data.{name}=[energy, gap]"])
+    assert getattr(chosen.data, name) == ("energy", "gap")

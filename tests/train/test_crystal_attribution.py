@@ -467,3 +467,30 @@ def test_two_crystals_at_once_are_refused() -> None:
 
     with pytest.raises(GnnmatError, match="one crystal at a time"):
         attribute_crystal([of_element()], collate([sample(ROCK_SALT)] * 2))
+
+
+@pytest.mark.parametrize(
+    ("pool", "task", "named"),
+    [
+        ("mean", DEEP, ["task.head.hidden=[]"]),
+        ("attention", LINEAR, ["model.pool=mean"]),
+        ("attention", DEEP, ["task.head.hidden=[]", "model.pool=mean"]),
+    ],
+)
+def test_everything_that_stands_in_the_way_of_exact_is_named(
+    pool: Any, task: Any, named: list[str]
+) -> None:
+    trained = network(task, model=Gated(width=8, layers=1, gaussians=9, pool=pool))
+    if pool == "attention":
+        torch.nn.init.normal_(trained.encoder.readout.linear.weight)  # type: ignore[union-attr]
+    with pytest.raises(GnnmatError, match="no plain sum over atoms") as caught:
+        attribute_crystal([trained], one(ROCK_SALT), method="exact")
+    options = " ".join(f"--set {option}" for option in named)
+    assert caught.value.fix == f"Use method 'features', or train with {options}"
+
+
+def test_no_training_is_suggested_that_would_not_help() -> None:
+    trained = replace(network(), encoder=Total(), task=LINEAR.build(SPEC, 3))
+    with pytest.raises(GnnmatError) as caught:
+        attribute_crystal([trained], one(ROCK_SALT), method="exact")
+    assert caught.value.fix == "Use method 'features'"

@@ -234,3 +234,17 @@ def test_target_without_spread_is_said(tmp_path: Path) -> None:
     constant = records(30, targets={"volume": np.ones(30)})
     with pytest.raises(GnnmatError, match="'volume' is 1 in every training row"):
         train(config(), tmp_path / "run", records=constant)
+
+
+@pytest.mark.parametrize(("kind", "suggested"), [("cgcnn", True), ("gated", False)])
+def test_the_form_without_normalisation_is_suggested_for_cgcnn_alone(
+    kind: str, suggested: bool, tmp_path: Path
+) -> None:
+    model = "{kind: KIND, width: 8, layers: 1, gaussians: 9}".replace("KIND", kind)
+    elements = records(25)  # every third is an element with one atom
+    single = elements.take(list(range(0, 25, 3)))
+    chosen = config(model=model, trainer__batch_size=1)
+    with pytest.raises(GnnmatError, match="batch holds a single atom") as caught:
+        train(chosen, tmp_path / "run", records=single)
+    assert ("model.form=paper" in caught.value.fix) == suggested
+    assert "Give more crystals, or raise trainer.batch_size." in caught.value.fix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from gnnmat.data.dataset import open_dataset
 from gnnmat.data.loading import DataModule, EpochBatches, loader
+from gnnmat.data.packing import EdgeBudget
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import CrystalGraph
+from gnnmat.workflows import training
 
-from .tiny import graph_cache, records  # noqa: F401
+from .tiny import config, graph_cache, records  # noqa: F401
 
 ROWS = np.arange(100, 123)
 
@@ -103,7 +106,10 @@ def test_fewer_rows_than_processes_are_refused() -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 4])
-def test_loader_of_a_resumed_run_begins_with_the_epoch_reached(epoch: int) -> None:
+@pytest.mark.parametrize("limit", [None, 60])
+def test_loader_of_a_resumed_run_begins_with_the_epoch_reached(
+    epoch: int, limit: int | None
+) -> None:
     """Loader processes read ahead before Lightning says which epoch it is."""
     data = DataModule(
         open_dataset(records(12), CrystalGraph.example(), ["volume"], quiet=True),
@@ -111,11 +117,42 @@ def test_loader_of_a_resumed_run_begins_with_the_epoch_reached(epoch: int) -> No
         np.arange(0),
         batch_size=5,
         seed=7,
+        batch_edges=limit,
     )
     progress = SimpleNamespace(current=SimpleNamespace(processed=epoch))
     data.trainer = SimpleNamespace(  # type: ignore[assignment]
         global_rank=0, world_size=1, fit_loop=SimpleNamespace(epoch_progress=progress)
     )
-    expected = EpochBatches(np.arange(12), 5, seed=7)
+    budget = EdgeBudget(data.dataset.store.edges, 5, limit) if limit else None
+    expected = EpochBatches(np.arange(12), 5, seed=7, budget=budget)
     expected.set_epoch(epoch)
     assert [batch.row.tolist() for batch in data.train_dataloader()] == list(expected)
+
+
+def test_loader_keeps_the_budget_with_the_edges_of_its_graphs() -> None:
+    dataset = open_dataset(records(12), CrystalGraph.example(), ["volume"], quiet=True)
+    budget = int(2.5 * dataset.store.edges.max())
+    data = DataModule(dataset, np.arange(12), np.arange(5), batch_size=12, batch_edges=budget)
+    batches = list(data.train_dataloader())
+    assert len(batches) > 1
+    assert all(batch.edge_index.shape[1] <= budget for batch in batches)
+    assert sorted(row for batch in batches for row in batch.row.tolist()) == list(range(12))
+    val = [row for batch in data.val_dataloader() for row in batch.row.tolist()]
+    assert val == list(range(5))
+
+
+def test_budget_of_edges_is_an_option_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(training, "DataModule", lambda *_, **options: found.append(options))
+    training.make_data(config(trainer__batch_edges=100), MagicMock())
+    assert found[0]["batch_edges"] == 100
+    training.make_data(config(), MagicMock())
+    assert found[1]["batch_edges"] is None
+
+
+def test_budget_of_edges_for_images_is_refused() -> None:
+    class Images:
+        is_crystal = False
+
+    with pytest.raises(GnnmatError, match=r"trainer\.batch_edges is for crystals"):
+        DataModule(Images(), np.arange(3), np.arange(0), batch_size=2, batch_edges=5)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import gnnmat
+from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.models.cgcnn import CgcnnEncoder
 from gnnmat.sample import DataSpec
@@ -32,7 +33,7 @@ from gnnmat.train.start import Learned, read_learned, spec_as_begun
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.preparation import prepare
-from gnnmat.workflows.start_notes import describe_start
+from gnnmat.workflows.start_notes import describe_start, warn_of_known_rows
 from gnnmat.workflows.training import make_hall, resume_training, train
 from gnnmat.workflows.transfer import find_start, with_start
 
@@ -271,6 +272,68 @@ def test_leak_through_the_other_run_is_said(tmp_path: Path) -> None:
             leaking, prepare(leaking, records()),
             learned=read_learned(trained().folder, str(trained().folder)),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["pcsmo-exchange", "hf://owner/model", "/gone/run"])
+def test_model_without_training_rows_cannot_be_checked(name: str, tmp_path: Path) -> None:
+    words = f"{name} was trained on, .* cannot be checked: .*not come with its training rows"
+    chosen = begun("volume")
+    with pytest.warns(GnnmatWarning, match=words):
+        make_hall(chosen, prepare(chosen, records()), learned=read_learned(trained().folder, name))
+    # The twin: another target.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chosen = begun()
+        made = prepare(chosen, records(targets=OTHER))
+        make_hall(chosen, made, learned=read_learned(trained().folder, name))
+
+
+def test_intervals_that_rest_on_known_labels_are_noted(tmp_path: Path) -> None:
+    shutil.copytree(trained().folder, tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    for seed, targets in ((5, ("volume",)), (5, ("twice",)), (0, ("volume",))):
+        chosen = begun("volume", split__seed=seed)
+        path.write_text(chosen.to_yaml())
+        values = volumes(crystals(30))
+        prepared = prepare(
+            config(list(targets), split__seed=seed),
+            records(targets=dict.fromkeys(targets, values)),
+        )
+        known = trained().predictions.query("split == 'train'")["formula"]
+        names = formulas(prepared.dataset)
+        expected = sum(names[row] in set(known) for row in prepared.rows("val"))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            warn_of_known_rows(tmp_path / "run", prepared)
+        words = [str(one.message) for one in caught]
+        if targets == ("twice",):
+            assert not words
+        elif expected:
+            assert words[0].startswith(f"{expected} of 6 validation rows may be training rows")
+            assert words[0].endswith("intervals may be too narrow.")
+        else:
+            assert not words
+
+
+def test_options_without_a_kind_are_those_of_the_other_run(tmp_path: Path) -> None:
+    old = train(
+        config(model__kind="gated", model__width=8, model__layers=1, trainer__epochs=1),
+        tmp_path / "old", records=records(),
+    )  # fmt: skip
+    plain = {name: value for name, value in BASE.items() if name not in ("input", "model")}
+
+    def with_options(*options: str) -> RunConfig:
+        lines = ["data.targets=[twice]", f"start.run={old.folder}", *options]
+        chosen = parse_config(plain, lines)
+        return with_start(chosen, find_start(chosen, tmp_path / "new"))
+
+    assert with_options("model.width=8").model == load_run_config(old.folder).model
+    with pytest.raises(GnnmatError, match="model.width: 8 there, 32 here") as caught:
+        with_options("model.width=32")
+    assert "model.kind" not in str(caught.value)
+    for options in (["model.kind=cgcnn"], ["model.kind=cgcnn", "model.form=paper"]):
+        with pytest.raises(GnnmatError, match="model.kind: gated there"):
+            with_options(*options)
 
 
 class Killed(Exception):

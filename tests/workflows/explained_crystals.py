@@ -48,3 +48,23 @@ def classes() -> Path:
     made = config("size", **options)
     train(made, folder, records=records(targets={"size": sizes}))
     return folder
+
+
+@lru_cache(maxsize=1)
+def with_state() -> Path:
+    """One run on folded graphs, whose target depends on a temperature and a functional."""
+    folder = Path(tempfile.mkdtemp(prefix="gnnmat-state-")) / "run"
+    warm = np.arange(30) * 30.0
+    table = {
+        "volume": volumes(crystals(30)) + 0.05 * warm,
+        "temperature": warm,
+        "functional": ["PBE", "SCAN", "PBE"] * 10,
+    }
+    options = {
+        "data__state": "[temperature, functional]",
+        "input__fold": "true",
+        "model": "{kind: gated, width: 8, layers: 1, gaussians: 9}",
+        "trainer__epochs": 3,
+    }
+    train(config(**options), folder, records=records(targets=table))
+    return folder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gnnmat.data.splits import RandomSplit
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.committee import Committee, load_committee
 from gnnmat.train.predictor import Predictor
@@ -73,13 +73,16 @@ def test_a_member_more_keeps_the_others_and_forgets_old_thresholds(
 ) -> None:
     (copy / "trust.json").write_text("{}")
     told: list[int] = []
-    more = train_ensemble(
-        picture_config(),
-        copy,
-        members=4,
-        records=picture_records(),
-        on_member=lambda number, _: told.append(number),
-    )
+    with pytest.warns(GnnmatWarning, match="intervals were for 3 members") as caught:
+        more = train_ensemble(
+            picture_config(),
+            copy,
+            members=4,
+            records=picture_records(),
+            on_member=lambda number, _: told.append(number),
+        )
+    (said,) = [str(one.message) for one in caught]
+    assert f"`gnnmat trust {copy}` again" in said
     assert told == [0, 1, 2, 3]
     assert len(load_committee(copy).members) == 4
     for number in range(3):

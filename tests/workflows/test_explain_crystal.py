@@ -22,7 +22,14 @@ from gnnmat.workflows.explain_crystal_files import file_name, statements, write_
 from gnnmat.workflows.explain_crystal_tables import bond_kinds, element_sums, summary_table
 
 from ..train.tiny import config, crystals, graph_cache, records, trained  # noqa: F401
-from .explained_crystals import CRYSTALS, SALT, classes, linear_ensemble, uneven
+from .explained_crystals import (
+    CRYSTALS,
+    SALT,
+    classes,
+    linear_ensemble,
+    uneven,
+    with_state,
+)
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +263,33 @@ def test_names_of_files_are_safe() -> None:
     assert file_name("../../etc/passwd") == "etc-passwd"
     assert file_name("Fe2O3 (alpha)#1") == "Fe2O3-alpha-1"
     assert file_name("//") == "crystal"
+
+
+WARM = {"temperature": "900", "functional": "SCAN"}
+
+
+def test_the_state_is_held_fixed() -> None:
+    predictor = load_model(with_state())
+    one = gnnmat.explain(with_state(), SALT, state=WARM)
+    expected = predictor.predict([SALT], state=WARM)["prediction"].iloc[0]
+    cold = predictor.predict([SALT], state={**WARM, "temperature": 0})["prediction"].iloc[0]
+    assert one.found.atoms.answer == pytest.approx(expected, rel=1e-4)
+    assert abs(cold - expected) > 1e-3 * abs(expected)
+    assert one.state == (900, 1)
+    assert dict(statements(one))["held fixed"].startswith("temperature 900, functional SCAN:")
+    checks = check_explanations(with_state(), CrystalExplanations((one,)), seeds=1)
+    assert checks[0].passed
+
+
+def test_each_crystal_may_have_a_state_of_its_own() -> None:
+    state = {"temperature": [0, 900], "functional": "PBE"}
+    found = explain_crystals(with_state(), crystals(2), state=state)
+    assert [one.state for one in found] == [(0, 0), (900, 0)]
+    right = load_model(with_state()).predict(crystals(2), state=state)["prediction"]
+    answers = [one.found.atoms.answer for one in found]
+    assert answers == pytest.approx(right.to_list(), rel=1e-4)
+
+
+def test_a_state_that_is_not_given_is_asked_for() -> None:
+    with pytest.raises(GnnmatError, match="trained with the state 'temperature'"):
+        explain_crystals(with_state(), [SALT])

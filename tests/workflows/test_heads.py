@@ -162,7 +162,7 @@ def test_a_state_travels_with_the_samples(tmp_path: Path) -> None:
 
 
 def test_a_model_with_a_state_asks_for_it(tmp_path: Path) -> None:
-    config = tiny.config(data__state="[temperature]")
+    config = tiny.config(data__state="[temperature]", model="{kind: gated, width: 8, layers: 1}")
     run = train(config, tmp_path / "run", records=tiny.records(targets=STATE))
     predictor = open_run(run.folder).load()
     with pytest.raises(GnnmatError, match="trained with the state 'temperature', which was not"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,16 @@ import pandas as pd
 import pytest
 
 import gnnmat
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.train.config import RunConfig
 from gnnmat.workflows.audit_page import audit_page
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.label_audit import LabelAudit, audit_labels
+from gnnmat.workflows.start_notes import begun_with
 from gnnmat.workflows.suspicion import reason, score_rows
 
-from ..train.tiny import config, crystals, graph_cache, records, volumes  # noqa: F401
+from ..train.tiny import config, crystals, graph_cache, records, trained, volumes  # noqa: F401
 
 ROWS = 400
 
@@ -168,6 +171,60 @@ def test_what_cannot_be_audited_is_refused(tmp_path: Path) -> None:
     table.to_csv(run / "predictions.csv", index=False)
     with pytest.raises(GnnmatError, match="predicts classes"):
         audit_labels([run])
+
+
+def begun(**options: Any) -> RunConfig:
+    """A config that begins with a run for volumes."""
+    return config(start__run=str(trained().folder), **options)
+
+
+def test_labels_that_the_first_run_knew_are_noted(tmp_path: Path) -> None:
+    """Six rows, of which the run to begin with was trained on three, by formula."""
+    known = trained().predictions.query("split == 'train'")["formula"].unique()[:3]
+    truth = np.linspace(1, 2, 6)
+    said = truth + 0.1
+    run = write_run(tmp_path / "r", said, truth=truth, chosen=begun())
+    table = pd.read_csv(run / "predictions.csv")
+    table["target"], table.loc[:2, "formula"] = "volume", known
+    table.to_csv(run / "predictions.csv", index=False)
+    found = audit_labels([run])
+    noted = found.table.set_index("id")["reason"].str.contains("may have seen it")
+    assert set(noted[noted].index) == {"r0", "r1", "r2"}
+    unseen = found.table.set_index("id")["reason"].str.contains("that has not seen it")
+    assert (unseen != noted).all()
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(f"3 labels may be training labels of {trained().folder}")
+    # The twins: another target; and a run to begin with that is gone.
+    table.assign(target="gap").to_csv(run / "predictions.csv", index=False)
+    assert audit_labels([run]).notes == ()
+    (run / "config.yaml").write_text(config(start__run="/gone").to_yaml())
+    assert audit_labels([run]).notes[0].startswith("6 labels may be training labels of /gone")
+
+
+def test_run_behind_the_first_run_counts_too(tmp_path: Path) -> None:
+    shutil.copytree(trained().folder, tmp_path / "between")
+    (tmp_path / "between" / "config.yaml").write_text(begun().to_yaml())
+    spec = json.loads((tmp_path / "between" / "spec.json").read_text())
+    spec["targets"]["targets"][0]["name"] = "another"
+    (tmp_path / "between" / "spec.json").write_text(json.dumps(spec))
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text(config(start__run=str(tmp_path / "between")).to_yaml())
+    found = begun_with(run)
+    assert [one.targets for one in found] == [{"another"}, {"volume"}]
+    assert begun_with(trained().folder) == []
+
+
+def test_folds_that_begin_with_a_run_are_noted(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(trained().folder, old)
+    chosen = config(start__run=str(old), trainer__epochs=1)
+    with pytest.warns(GnnmatWarning, match="too good"):
+        cross_validate(chosen, tmp_path / "cv", folds=2, records=records())
+    known = audit_labels([tmp_path / "cv"]).notes[0]
+    assert not known.startswith("30 labels")
+    old.rename(tmp_path / "moved")  # its copy tells its target, but not its rows
+    assert audit_labels([tmp_path / "cv"]).notes[0].startswith("30 labels may be training labels")
 
 
 @pytest.fixture(scope="module")

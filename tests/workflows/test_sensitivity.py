@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,18 +14,15 @@ import pytest
 from gnnmat.errors import GnnmatError
 from gnnmat.sample import Target
 from gnnmat.sources.crystal import Crystal
+from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.run_folder import open_run
-from gnnmat.workflows.sensitivity import (
-    changes,
-    rattled,
-    sensitivity,
-    strained,
-    summarise,
-)
+from gnnmat.workflows.sensitivity import sensitivity, summarise
+from gnnmat.workflows.small_changes import changes, rattled, strained
 from gnnmat.workflows.trust import fit_trust
 
 from ..train.tiny import FCC, crystals, graph_cache, records, trained, write_cifs  # noqa: F401
+from .explained_crystals import with_state
 
 
 def quartz() -> Crystal:
@@ -146,3 +144,17 @@ def test_summary_is_a_mean_over_crystals() -> None:
     assert row["of_error"] == pytest.approx(0.5)
     assert row["of_half_width"] == pytest.approx(1.0)
     assert (row["beyond"], row["in_domain"], row["crystals"]) == (0.5, 0.5, 2)
+
+
+def test_the_state_stays_while_crystals_change() -> None:
+    given, state = crystals(2), {"temperature": [0, 900], "functional": "SCAN"}
+    options: dict[str, Any] = {"strains": (0.04,), "rattles": (), "seeds": 1}
+    found = sensitivity(with_state(), given, state=state, **options).table
+    predictor = load_model(with_state())
+    before = predictor.predict(given, state=state)["prediction"].to_numpy()
+    moved = [strained(one, 0.04) for one in given]
+    after = predictor.predict(moved, state=state)["prediction"].to_numpy()
+    assert found["before"].to_numpy() == pytest.approx(before, rel=1e-5)
+    assert found["prediction"].to_numpy() == pytest.approx(after, rel=1e-5)
+    with pytest.raises(GnnmatError, match="'temperature' has 3 values for 2 crystals"):
+        sensitivity(with_state(), given, state={**state, "temperature": [1, 2, 3]}, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 import gnnmat
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.models.cgcnn import CgcnnEncoder
 from gnnmat.train.config import load_config
 from gnnmat.workflows import tune as tuning
@@ -23,10 +24,10 @@ from gnnmat.workflows.search_space import (
     parse_space,
     with_values,
 )
-from gnnmat.workflows.study import open_study
+from gnnmat.workflows.study import Told, open_study
 from gnnmat.workflows.tune import Tuned, tune
 
-from ..train.tiny import config, crystals, graph_cache, records, volumes  # noqa: F401
+from ..train.tiny import config, crystals, graph_cache, records, trained, volumes  # noqa: F401
 
 SPACE = parse_space(["optimizer.lr=1e-3..1e-1:log", "model.width=4,8"])
 RATES = parse_space(["optimizer.lr=1e-3..1e-1:log"])
@@ -77,6 +78,17 @@ def test_lines_of_other_forms_are_refused(line: str, words: str) -> None:
         ("split.seed=0,1", "would not be comparable"),
         ("trainer.seed=0,1", "would not be comparable"),
         ("data.limit=10,20", "would not be comparable"),
+        ("trainer={seed: 0},{seed: 1}", "same validation rows, with the same seed"),
+        ("start.run=a,b", "Each run to begin with has seen other rows"),
+        ("start={run: a},{run: b}", "Each run to begin with has seen other rows"),
+        ("task.kind=regression,gaussian", "score counts in the task's own scale"),
+        ("task.scale=standard,log", "score counts in the task's own scale"),
+        ("task.points=together,each", "score counts in the task's own scale"),
+        ("task.positive=true,false", "score counts in the task's own scale"),
+        ("task.weights=none,balanced", "score counts in the task's own scale"),
+        ("task.of_numbers.scale=standard,log", "score counts in the task's own scale"),
+        ("task.weight=0.1,1", "score counts in the task's own scale"),
+        ("task={scale: log},{scale: none}", r"Fix: .*task.loss and task.head"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(line: str, words: str) -> None:
@@ -84,7 +96,67 @@ def test_options_that_do_not_fit_are_refused(line: str, words: str) -> None:
         check_space(config(), parse_space([line]))
 
 
-def test_default_space_holds_the_recipe_itself() -> None:
+def test_loss_and_head_may_be_chosen() -> None:
+    lines = ["task.loss=mse,mae", "task.head.dropout=0..0.5", "task.head.hidden=[8],[8, 8]"]
+    check_space(config(), parse_space(lines))
+
+
+def test_score_does_not_depend_on_the_loss_but_does_on_the_scale(tmp_path: Path) -> None:
+    """Why the one may be chosen and the other may not: a rate that moves nothing."""
+    values = []
+    for number, options in enumerate(({}, {"task__loss": "mae"}, {"task__scale": "none"})):
+        still = config(optimizer__lr=1e-12, trainer__epochs=1, **options)
+        space = {"optimizer.weight_decay": Choice((1e-4, 0.0))}
+        found = tune(still, tmp_path / str(number), budget=1, space=space, records=records())
+        values.append(found.value)
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
+    assert values[2] > 3 * values[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer__weight_decay": 0},
+        {"optimizer__weight_decay": 0.3, "optimizer__lr": 2},
+        {"optimizer__weight_decay": 1e-9},
+        {"trainer__batch_size": 1, "model__width": 1},
+        {"trainer__batch_size": 3, "model__layers": 2},
+        {"start__run": "old", "start__body_lr": 0.001},
+        {"start__run": "old", "start__body_lr": 5},
+    ],
+)
+def test_default_space_holds_any_recipe(options: dict[str, Any]) -> None:
+    chosen = config(**options)
+    space = default_space(chosen)
+    check_space(chosen, space)
+    own = current_values(chosen, space)
+    assert set(own) == set(space)
+    assert with_values(chosen, own) == chosen
+    for one in space.values():
+        if isinstance(one, Choice):
+            assert len(set(one.values)) == len(one.values) >= 2
+
+
+def test_recipe_outside_the_space_is_said(tmp_path: Path) -> None:
+    space = parse_space(["optimizer.lr=1e-3,2e-3"])
+    words = "itself lies outside the space and is not tried: optimizer.lr is 0.01"
+    with pytest.warns(GnnmatWarning, match=words):
+        tune(config(), tmp_path / "s", budget=1, space=space, records=records())
+    whole = {"optimizer.lr": Range(0, 5, whole=True)}
+    assert current_values(config(optimizer__lr=2.5), whole) == {}
+    assert current_values(config(optimizer__lr=2), whole) == {"optimizer.lr": 2}
+
+
+def test_recipe_is_known_however_the_space_spells_its_number(tmp_path: Path) -> None:
+    space = parse_space(["optimizer.weight_decay=1,0", "trainer.clip=0.5,1"])
+    chosen = config(optimizer__weight_decay=0, trainer__clip=1)
+    found = tune(chosen, tmp_path / "s", budget=1, space=space, records=records())
+    first = found.trials.iloc[0]
+    assert (first["optimizer.weight_decay"], first["trainer.clip"]) == (0, 1)
+
+
+def test_default_space_holds_the_shipped_recipes() -> None:
     for recipe in ("crystals", "spectra", "matbench_phonons"):
         chosen = load_config(recipe)
         space = default_space(chosen)
@@ -138,12 +210,13 @@ def test_test_rows_are_not_looked_at(tmp_path: Path) -> None:
 def test_same_call_goes_on_and_another_search_is_refused(tmp_path: Path) -> None:
     options: dict[str, Any] = {"space": RATES, "records": records()}
     tune(config(), tmp_path / "s", budget=2, **options)
-    seen: list[int] = []
+    seen: list[Told] = []
     again = tune(
-        config(), tmp_path / "s", budget=3, on_trial=lambda row, _: seen.append(row["number"]),
+        config(), tmp_path / "s", budget=3, on_trial=seen.append,
         **options,
     )  # fmt: skip
-    assert seen == [2]
+    assert [(one.row["number"], one.place, one.budget) for one in seen] == [(2, 3, 3)]
+    assert seen[0].best == again.value
     assert again.trials["number"].tolist() == [0, 1, 2]
     assert again.trials["optimizer.lr"].nunique() == 3
     with pytest.raises(GnnmatError, match="another recipe or another space"):
@@ -168,7 +241,10 @@ def test_killed_search_tries_the_same_trial_again(
         with pytest.raises(KeyboardInterrupt):
             tune(config(), tmp_path / "s", budget=2, space=RATES, records=records())
     tried = open_study(tmp_path / "s", config()).get_trials()[1].params["optimizer.lr"]
-    found = tune(config(), tmp_path / "s", budget=2, space=RATES, records=records())
+    told: list[Told] = []
+    options: dict[str, Any] = {"space": RATES, "records": records(), "on_trial": told.append}
+    found = tune(config(), tmp_path / "s", budget=2, **options)
+    assert [(one.row["number"], one.place, one.budget) for one in told] == [(2, 2, 2)]
     done = found.trials[found.trials["state"] == "complete"]
     assert done["optimizer.lr"].tolist()[1] == tried
     assert done["value"].tolist() == whole.trials["value"].tolist()
@@ -187,6 +263,36 @@ def test_without_the_requeue_the_killed_trial_is_lost(
     found = tune(config(), study, budget=2, space=RATES, records=records())
     done = found.trials[found.trials["state"] == "complete"]
     assert tried not in done["optimizer.lr"].tolist()
+
+
+def test_recipe_that_a_kill_found_undrawn_still_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tmp_path / "s"
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "draw", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            tune(config(), study, budget=1, space=RATES, records=records())
+    found = tune(config(), study, budget=1, space=RATES, records=records())
+    assert found.best.optimizer.lr == config().optimizer.lr
+
+
+def _killed(*_: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_search_goes_on_when_the_run_it_begins_with_has_moved(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(trained().folder, old)
+    chosen = config("twice", start__run=str(old), trainer__epochs=1)
+    data = records(targets={"twice": 2 * volumes(crystals(30))})
+    tune(chosen, tmp_path / "s", budget=1, space=RATES, records=data)
+    old.rename(tmp_path / "moved")
+    again = tune(chosen, tmp_path / "s", budget=2, space=RATES, records=data)
+    assert again.trials["state"].tolist() == ["complete"] * 2
+    # The twin: a search that has not begun has no copy.
+    with pytest.raises(GnnmatError, match="is not a finished run"):
+        tune(chosen, tmp_path / "t", budget=1, space=RATES, records=data)
 
 
 def _stop_in_the_second(original: Any) -> Any:
@@ -229,8 +335,16 @@ def test_failed_trial_is_listed_and_counts(tmp_path: Path) -> None:
 
 def test_search_that_only_fails_says_why(tmp_path: Path) -> None:
     space = {"optimizer.lr": Choice((1e30, 2e30))}
-    with pytest.raises(GnnmatError, match="The loss became"):
-        tune(config(), tmp_path / "s", budget=20, space=space, records=records())
+    told: list[Told] = []
+    with (
+        pytest.warns(GnnmatWarning, match="not tried"),
+        pytest.raises(GnnmatError, match="The loss became"),
+    ):
+        tune(
+            config(), tmp_path / "s", budget=20, space=space, records=records(),
+            on_trial=told.append,
+        )  # fmt: skip
+    assert [(one.place, one.best) for one in told] == [(1, None), (2, None), (3, None), (4, None)]
 
 
 def test_search_needs_validation_rows(tmp_path: Path) -> None:

@@ -1,0 +1,220 @@
+"""Makes a shipped crystal model and its card from a trained run or ensemble with thresholds.
+
+    python tests/benchmarks/ship_crystals.py mp-formation-energy --run runs/mp_formation_energy
+
+Every number of the card comes from the files of the run. Without ``--run`` the texts below are
+brought into the card of the shipped model, whose numbers stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gnnmat import zoo
+from gnnmat.errors import GnnmatError
+from gnnmat.train.checkpoint import load_run_config, read_spec
+from gnnmat.train.committee import load_committee, member_folders
+from gnnmat.train.config import find_recipe, load_config
+from gnnmat.workflows.card_facts import commands, elements_of, run_scores, split_words
+from gnnmat.workflows.run_folder import open_run
+from gnnmat.workflows.shipping import half_precision_error, ship
+from gnnmat.zoo.card import CARD, ModelCard, read_card, write_card
+
+CRYSTALS = Path(__file__).parents[1] / "crystals"
+GOLDEN = ("NaCl.cif", "Si.vasp", "CsCl.extxyz", "strained.extxyz", "graphene_slab.vasp")
+TOLERATED = 1e-3  # of the spread of a target, that halved weights may move a prediction
+
+STRUCTURES = (
+    "structures of at most 40 atoms, Materials Project database v2025.02.12 without ids from "
+    "mp-2000000 on, CC-BY-4.0"
+)
+MATERIALS_PROJECT = (
+    "Jain et al., APL Materials 1, 011002 (2013), doi:10.1063/1.4812323 (the structures)"
+)
+MEGNET_SPLIT = (
+    "Chen, Ye, Zuo, Zheng & Ong, Chem. Mater. 31, 3564 (2019), doi:10.1021/acs.chemmater.9b01294 "
+    "(the labels of 2018 and their split)"
+)
+JARVIS = "labels: Materials Project of 2018 by way of usnistgov/jarvis_leaderboard, NIST terms"
+ELASTICITY = (
+    "de Jong et al., Scientific Data 2, 150009 (2015), doi:10.1038/sdata.2015.9 (elastic tensors)"
+)
+RELAXED = (
+    "Structures that are not relaxed: see gnnmat sensitivity for how far that moves an answer."
+)
+PBE = "Anything that PBE is wrong about: these are its answers, not those of an experiment."
+OTHERS = (
+    "Disordered crystals, molecules, surfaces and defects: nothing of the kind was in training, "
+    "and not all of it is flagged out of domain."
+)
+EARLIER = (
+    "Labels are of 2018 and geometries of 2025; one volume in twenty has changed by more than "
+    "5%. Scores are not comparable with those published on geometries of 2018."
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people must say about a model; every number comes from its run."""
+
+    recipe: str
+    title: str
+    output: str
+    data: str
+    limits: tuple[str, ...]
+    sources: tuple[str, ...]
+    cite: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    path: str = ""
+
+
+MODELS = {
+    "mp-formation-energy": Words(
+        recipe="mp_formation_energy",
+        title="formation energy of crystals, eV/atom (PBE)",
+        output="formation energy in eV/atom from the elements, as in the Materials Project of 2018",
+        data="Materials Project, the ids on which CGCNN was measured",
+        limits=(
+            RELAXED,
+            PBE,
+            EARLIER,
+            "Stability: small errors of energies reorder phases.",
+            OTHERS,
+        ),
+        sources=(STRUCTURES, JARVIS),
+        cite=(MATERIALS_PROJECT, MEGNET_SPLIT),
+    ),
+    "mp-band-gap": Words(
+        recipe="mp_band_gap",
+        title="band gap of crystals, eV (PBE)",
+        output="band gap in eV as PBE has it, which is about half of the measured one",
+        data="Materials Project, the ids on which CGCNN was measured",
+        limits=(
+            RELAXED,
+            PBE,
+            EARLIER,
+            "Metal or not: many gaps are exactly zero, and the network answers a number near it.",
+            OTHERS,
+        ),
+        sources=(STRUCTURES, JARVIS),
+        cite=(MATERIALS_PROJECT, MEGNET_SPLIT),
+    ),
+    "elastic-moduli": Words(
+        recipe="elastic_moduli",
+        title="bulk and shear modulus of crystals, GPa (PBE)",
+        output="Voigt-Reuss-Hill averages of bulk (K_vrh) and shear modulus (G_vrh) in GPa",
+        data="binaries, elastic tensors, and moduli joined to structures by formula",
+        limits=(
+            RELAXED,
+            PBE,
+            "Moduli below 1 GPa: there was none in training. Of the rows joined by formula one in "
+            "ten is off by more than 5%; they were training rows only.",
+            "Temperature: the moduli are those of 0 K.",
+            OTHERS,
+        ),
+        sources=(
+            "matcalc elastic binaries, BSD-3, from the Materials Project, CC-BY-4.0",
+            "elastic tensors of the Materials Project, CC-BY-4.0",
+            "Matbench moduli by way of CrabNet, MIT",
+            STRUCTURES,
+        ),
+        cite=(MATERIALS_PROJECT, ELASTICITY),
+        before=(
+            'PYTHONPATH=tests/benchmarks python -c "from pathlib import Path; '
+            'import elastic_set; elastic_set.write_elastic_set(Path())"',
+        ),
+        path="elastic.parquet",
+    ),
+}
+
+
+def make_card(name: str, run: Path) -> ModelCard:
+    """The card: the words above, and the numbers of the run."""
+    words, counts = MODELS[name], open_run(run).counts
+    first = (member_folders(run) or [run])[0]
+    _, spec, _ = read_spec(first)
+    several = f"{len(member_folders(run))} members, seeds in a row; " if member_folders(run) else ""
+    again = f"python tests/benchmarks/ship_crystals.py {name} --run runs/{words.recipe}"
+    return ModelCard(
+        title=words.title,
+        input="a crystal: cell, elements, positions (CIF, POSCAR, extxyz, pymatgen, ASE)",
+        output=f"{words.output}; with an interval, and whether the crystal is in domain",
+        training_data=f"{words.data}; {several}{counts['train']:,} training rows each",
+        split=split_words(run),
+        elements=elements_of(run),
+        made_by=(*words.before, *commands(run, words.recipe), again),
+        scores=run_scores(run),
+        limits=(
+            f"Elements other than the {len(spec.elements)} listed above: flagged out of domain.",
+            *words.limits,
+        ),
+        sources=words.sources,
+        cite=words.cite,
+    )
+
+
+def ship_model(name: str, run: Path, folder: Path) -> dict[str, float]:
+    """How far halved weights move predictions, by target; the model is then in ``folder``.
+
+    Raises:
+        GnnmatError: too far, too large, or the run is not finished; the folder is then as before.
+    """
+    crystals = [CRYSTALS / one for one in GOLDEN]
+    card, data = make_card(name, run), MODELS[name].path
+    with TemporaryDirectory() as scratch:
+        made = ship(run, Path(scratch) / folder.name, card, data=data, crystals=crystals)
+        moved = half_precision_error(run, made, [str(one) for one in crystals])
+        if max(moved.values()) > TOLERATED:
+            raise GnnmatError(
+                f"Half precision moves predictions of {name} by {max(moved.values()):.1e} of the "
+                f"spread, more than {TOLERATED:g}."
+            )
+        if (folder / CARD).is_file():
+            shutil.rmtree(folder)
+        shutil.copytree(made, folder)
+    return moved
+
+
+def check_targets(name: str, run: Path) -> None:
+    """Refuse a run that learned something else than the model is called."""
+    wanted = load_config(find_recipe(MODELS[name].recipe)).data.targets
+    found = load_run_config((member_folders(run) or [run])[0]).data.targets
+    if found != wanted:
+        raise GnnmatError(f"{run} learned {', '.join(found)}, not {', '.join(wanted)}.")
+
+
+def refresh(name: str, folder: Path) -> None:
+    """Bring the words above into the card of a shipped model."""
+    words = MODELS[name]
+    old = read_card(folder)
+    limits = (old.limits[0], *words.limits)
+    texts = {"title": words.title, "limits": limits, "sources": words.sources, "cite": words.cite}
+    write_card(folder, old.model_copy(update=texts))
+
+
+def main() -> None:
+    """Ship, or bring the texts of a card up to date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=sorted(MODELS))
+    parser.add_argument("--run", type=Path, help="finished run or ensemble, after gnnmat trust")
+    parser.add_argument("--folder", type=Path, help="default: its place among the shipped models")
+    options = parser.parse_args()
+    folder = options.folder or Path(zoo.ROOT) / options.name
+    if options.run:
+        if options.folder is None:
+            check_targets(options.name, options.run)
+        for target, moved in ship_model(options.name, options.run, folder).items():
+            print(f"{target}: half precision moves predictions by {moved:.1e} of the spread")
+    else:
+        refresh(options.name, folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    members = len(load_committee(folder).members)
+    print(f"{folder}: {members} members, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
