@@ -186,7 +186,16 @@ def phonons(folder: Path, seeds: int, options: list[str]) -> list[dict[str, Any]
         )
         table = found.predictions
         tables.append(table.assign(error=(table["prediction"] - table["truth"]).abs()))
-    return phonon_rows(tables, config.trainer.epochs)
+    trivial_ones = [
+        row(
+            f"Matbench phonons, five official folds: MAE of the {one['baseline']}",
+            one["mean"],
+            "1/cm",
+        )
+        for one in found.summary
+        if one["metric"] == "MAE" and one["baseline"]
+    ]
+    return phonon_rows(tables, config.trainer.epochs) + trivial_ones
 
 
 def phonon_rows(tables: list[Frame], epochs: int) -> list[dict[str, Any]]:

@@ -13,14 +13,20 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PARTS = ("perov_5", "phonons", "formation_energy", "learning_curve")
+MODELS = ("perov_5", "formation_energy", "formation_energy_by_formula", "band_gap", "elastic")
 MODEL, START = ("--run", "pcsmo-exchange"), ("--start", "pcsmo-exchange")
 SET = ("--set", "pcsmo-all")  # made once: gnnmat simulate configs/pcsmo.yaml -n 4600 -o pcsmo-all
 SHORT = [
     *([f"{name}.py"] for name in ("graphs", "step", "memory", "check_known_crystals")),
+    ["speed.py"],
     *([f"{name}.py"] for name in ("spin_waves", "spectra", "networks")),
 ]
 LONG = [
     *(["accuracy.py", part] for part in PARTS),
+    ["models.py", "phonons", "--seeds", "5"],
+    *(["models.py", part] for part in MODELS),
+    *(["ablation.py", part] for part in ("phonons", "formation_energy", "elastic")),
+    *(["heads.py", part, "--name", "gated"] for part in ("dos", "vacancies")),
     ["denoising.py", *SET],
     ["comparison.py", *SET],
     ["exchange.py", *MODEL, *SET],
@@ -28,6 +34,7 @@ LONG = [
     ["attribution.py", *MODEL, *SET],
     ["refinement.py", *START, "-n", "4"],
     ["misfit.py", *START, "-n", "2"],
+    # intervals.py, transfer.py and audit.py look at runs that were trained before, see there.
     # headline.py needs two trainings of its own, see there.
 ]
 
