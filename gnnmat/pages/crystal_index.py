@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 
 from gnnmat.atomic import write_atomically
+from gnnmat.pages.document import document
 from gnnmat.pages.markup import Markup, escape, formula_markup, join, number, plural, table, tag
 from gnnmat.pages.sections import section
 from gnnmat.sources.records import Refusal
@@ -41,8 +41,6 @@ def index_page(
     summary: pd.DataFrame, pages: Mapping[str, str], refused: Sequence[Refusal], *, model: str
 ) -> str:
     """The whole page as HTML text; its links lead to files beside it."""
-    style = resources.files("gnnmat.pages").joinpath("report.css").read_text("utf-8")
-    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     title = f"{plural(len(summary), 'crystal')} explained by {model}"
     lines = [
         [
@@ -68,15 +66,7 @@ def index_page(
         section("Crystals", table(head, lines, numeric=range(2, 7)), lead=lead),
         _refusals(refused),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<meta name="generator" content="gnnmat">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}\na {{ color: var(--accent); }}\n"
-        f"</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(title, body, style="\na { color: var(--accent); }")
 
 
 def _link(name: str, pages: Mapping[str, str]) -> Markup:

@@ -6,7 +6,16 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from gnnmat.pages.figures import BLUE, GREY, ORANGE, Figure, axis_title, count_axis, figure
+from gnnmat.pages.figures import (
+    BLUE,
+    GREY,
+    ORANGE,
+    Figure,
+    axis_title,
+    count_axis,
+    figure,
+    histogram,
+)
 from gnnmat.pages.markup import formula_plot_text, number, plot_text, shortened
 from gnnmat.pages.results import TargetResults
 from gnnmat.target import curve_array
@@ -57,22 +66,12 @@ def one_curve(results: TargetResults, name: str, place: int) -> Figure:
 
 def errors(results: TargetResults) -> Figure:
     """Histogram of the mean absolute error a curve, over the shown split."""
-    found = results.shown["error"].to_numpy()
-    edges = np.histogram_bin_edges(found, bins=min(max(round(len(found) ** 0.5), 5), 60))
-    heights, edges = np.histogram(found, edges)
-    bars = go.Bar(
-        x=(edges[:-1] + edges[1:]) / 2,
-        y=heights,
-        width=np.diff(edges),
-        marker={"color": BLUE, "line": {"width": 0}},
-        opacity=0.85,
-        hovertemplate="error %{x:.3~g}<br>%{y} rows<extra></extra>",
-    )
+    bars, highest = histogram(results.shown["error"].to_numpy())
     unit = f" / {plot_text(results.unit)}" if results.unit else ""
     return figure(
         [bars],
         xaxis={**axis_title(f"mean absolute error of a curve{unit}"), "rangemode": "tozero"},
-        yaxis=count_axis(f"{results.shown_split} rows", int(heights.max())),
+        yaxis=count_axis(f"{results.shown_split} rows", highest),
         bargap=0.03,
     )
 

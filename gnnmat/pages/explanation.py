@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnmat.atomic import write_atomically
+from gnnmat.pages.document import document
 from gnnmat.pages.explanation_data import ExplanationData, FittedCouplings, packed
 from gnnmat.pages.markup import Markup, escape, join, number, signed, table, tag
 from gnnmat.pages.overview import BOTTOM, LEFT, RIGHT, TILE, TOP, tile_frames, tile_labels
@@ -30,14 +30,8 @@ def write_explanation(path: Path, data: ExplanationData) -> Path:
 def explanation_page(data: ExplanationData) -> str:
     """The whole page as HTML text, without any request to elsewhere."""
     pages = resources.files("gnnmat.pages")
-    style = pages.joinpath("report.css").read_text("utf-8")
-    style += pages.joinpath("explanation.css").read_text("utf-8")
+    style = pages.joinpath("explanation.css").read_text("utf-8")
     script = pages.joinpath("explanation.js").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )
     body = tag(
         "main",
         _header(data),
@@ -48,18 +42,8 @@ def explanation_page(data: ExplanationData) -> str:
         *([_estimates(data)] if data.estimates or data.fit else []),
         tag("section", tag("h2", "How this was made"), table(("what", ""), _facts(data))),
     )
-    # "<" cannot end the script element early.
-    facts = json.dumps(_for_script(data)).replace("<", "\\u003c")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<meta name="generator" content="gnnmat">\n'
-        f"<title>{escape(data.title)}</title>\n<style>\n{style}\n</style>\n</head>\n"
-        f'<body>\n{body}\n<script type="application/json" id="facts">{facts}</script>\n'
-        f"<script>{script}</script>\n</body>\n</html>\n"
-    )
+    facts = json.dumps(_for_script(data))
+    return document(data.title, body, style=style, script=script, data=facts)
 
 
 def _facts(data: ExplanationData) -> list[tuple[str, str]]:

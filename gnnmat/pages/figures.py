@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from gnnmat.pages.markup import formula_plot_text, number, plot_text, shortened
 from gnnmat.pages.results import TargetResults, error_by_crystal_system
@@ -152,9 +153,8 @@ def _identity(low: float, high: float) -> go.Scatter:
     )
 
 
-def residuals(results: TargetResults) -> Figure:
-    """Histogram of prediction minus truth over the shown split."""
-    errors = results.shown["error"].to_numpy()
+def histogram(errors: NDArray[np.float64]) -> tuple[go.Bar, int]:
+    """Bars of how many rows have which error, and the height of the highest."""
     edges = np.histogram_bin_edges(errors, bins=min(max(round(len(errors) ** 0.5), 5), 60))
     heights, edges = np.histogram(errors, edges)
     bars = go.Bar(
@@ -165,13 +165,19 @@ def residuals(results: TargetResults) -> Figure:
         opacity=0.85,
         hovertemplate="error %{x:.3~g}<br>%{y} rows<extra></extra>",
     )
+    return bars, int(heights.max())
+
+
+def residuals(results: TargetResults) -> Figure:
+    """Histogram of prediction minus truth over the shown split."""
+    bars, highest = histogram(results.shown["error"].to_numpy())
     zero = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}
     return figure(
         [bars],
         xaxis=axis_title(
             f"prediction − truth{f' / {plot_text(results.unit)}' if results.unit else ''}"
         ),
-        yaxis=count_axis(f"{results.shown_split} rows", int(heights.max())),
+        yaxis=count_axis(f"{results.shown_split} rows", highest),
         with_headroom=True,
         bargap=0.03,
         shapes=[{**zero, "line": {"color": GREY, "width": 1, "dash": "dot"}}],

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 
-from gnnmat.pages.markup import escape, table, tag
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
+from gnnmat.pages.document import document
+from gnnmat.pages.markup import table, tag
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,6 @@ class Listing:
 
 def listing_page(title: str, lead: str, listings: Sequence[Listing]) -> str:
     """The whole page as HTML text, everything escaped."""
-    style = resources.files("gnnmat.pages").joinpath("report.css").read_text("utf-8")
     body = tag(
         "main",
         tag("header", tag("h1", title), tag("p", lead, class_="muted")),
@@ -32,12 +29,4 @@ def listing_page(title: str, lead: str, listings: Sequence[Listing]) -> str:
             for one in listings
         ),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<meta name="generator" content="gnnmat">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}\n</style>\n</head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(title, body)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnmat.pages.markup import Markup, escape, join, number, plural, table, tag
+from gnnmat.pages.document import document
+from gnnmat.pages.markup import Markup, join, number, plural, table, tag
 from gnnmat.pages.pixels import png
 from gnnmat.simulation.layout import SliceLayout
 
 TILE = 40.0  # drawn width and height of a tile
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 74.0, 20.0, 34.0  # room for labels
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 
 STYLE = (
     "figure { margin: 0; } figcaption { font-size: 14px; }"
@@ -59,8 +58,6 @@ class Overview:
 
 def overview_page(data: Overview) -> str:
     """The whole page as HTML text."""
-    style = resources.files("gnnmat.pages").joinpath("report.css").read_text("utf-8")
-    style += STYLE
     total = sum(kept for *_, kept in data.counts)
     size = " x ".join(map(str, data.layout.image_shape))
     shape = f"{plural(total, 'image')} of {size} pixels, intensity per meV"
@@ -91,15 +88,7 @@ def overview_page(data: Overview) -> str:
         tag("section", tag("h2", "Draws"), table(head, rates, numeric=(1, 2, 3, 4))),
         *sections,
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        '<meta name="generator" content="gnnmat">\n'
-        f"<title>{escape(data.title)}</title>\n<style>\n{style}\n</style>\n</head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(data.title, body, style=STYLE)
 
 
 def pictured(content: bytes, layout: SliceLayout, *caption: object) -> Markup:

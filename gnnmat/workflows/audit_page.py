@@ -35,6 +35,7 @@ def audit_page(found: LabelAudit, top: int = 20) -> str:
         "away from every model that has not seen them. The score counts usual errors; the "
         "spread is the deviation among the models (a factor, where the logarithm was learned)."
     )
+    lead = " ".join([lead, *found.notes])
     return listing_page(
         "Suspect labels", lead, [Listing("Most suspect first", HEAD, rows, (0, 4, 5, 6, 7))]
     )

@@ -6,10 +6,8 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
@@ -26,14 +24,10 @@ from gnnmat.train.committee import (
 )
 from gnnmat.train.config import RunConfig
 from gnnmat.workflows.cross_validation import finish_run, on_its_own
-from gnnmat.workflows.curve_file import write_curves
-from gnnmat.workflows.evaluation import Evaluation, evaluate
+from gnnmat.workflows.evaluation import evaluate
 from gnnmat.workflows.outdated import forget_verdicts
-from gnnmat.workflows.preparation import PARTS, prepare, truth_table
+from gnnmat.workflows.preparation import prepare, truth_table
 from gnnmat.workflows.run_folder import (
-    METRICS,
-    PREDICTIONS,
-    REFUSED,
     Run,
     begin,
     claim,
@@ -41,6 +35,7 @@ from gnnmat.workflows.run_folder import (
     open_run,
     write_refused,
 )
+from gnnmat.workflows.run_report import write_found
 from gnnmat.workflows.transfer import find_start, keep_start, with_start
 
 
@@ -201,48 +196,7 @@ def _together(
     table = committee.rows_table(prepared.dataset, used, draw="fixed")
     predictions = truth_table(prepared, table)
     found = evaluate(prepared, predictions, seed=config.trainer.seed, quiet=quiet)
-    counts = runs[0].counts
-    run = Run(folder, found.metrics, found.baselines, found.audit, counts)
     write_refused(folder, prepared.dataset.refused)
-    write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
-    write_curves(folder, found.predictions, found.axes)
-    _write_report(run, config, found, prepared.source, len(runs))
-    results = {
-        "metrics": run.metrics,
-        "baselines": run.baselines,
-        "audit": run.audit,
-        "counts": run.counts,
-    }
-    write_atomically(folder / METRICS, json.dumps(results, indent=1))
-    return run
-
-
-def _write_report(
-    run: Run, config: RunConfig, found: Evaluation, source: str, members: int
-) -> None:
-    from gnnmat.pages.report import ReportData, write_report
-
-    counts = run.counts
-    summary: list[tuple[str, Any]] = [
-        ("members", f"{members}"),
-        ("model", config.model.kind),
-        ("task", config.task.kind),
-        ("data", source),
-        ("rows", ", ".join(f"{counts[part]:,} {part}" for part in PARTS)),
-        ("split", config.split.kind),
-        ("seeds", f"{config.trainer.seed} to {config.trainer.seed + members - 1}"),
-    ]
-    data = ReportData(
-        title=config.name,
-        summary=summary,
-        history=pd.DataFrame(),
-        predictions=found.predictions,
-        axes=found.axes,
-        metrics=run.metrics,
-        baselines=run.baselines,
-        audit=[{**row, "count": row["overlap"]} for row in run.audit],
-        refused=pd.read_csv(run.folder / REFUSED, keep_default_na=False),
-        config_yaml=config.to_yaml(),
-        predict_command=f"gnnmat predict {run.folder} your_file",
-    )
-    write_report(run.report, data)
+    first = config.trainer.seed
+    facts = [("members", f"{len(runs)}"), ("seeds", f"{first} to {first + len(runs) - 1}")]
+    return write_found(folder, config, prepared, found, runs[0].counts, facts)

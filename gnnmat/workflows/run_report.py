@@ -17,6 +17,8 @@ from gnnmat.workflows.preparation import PARTS, Prepared
 from gnnmat.workflows.run_folder import HISTORY, METRICS, PREDICTIONS, REFUSED, Run
 from gnnmat.workflows.start_notes import start_row
 
+Facts = list[tuple[str, str]]
+
 
 def write_run(
     folder: Path,
@@ -30,10 +32,40 @@ def write_run(
     counts = {part: len(prepared.rows(part)) for part in PARTS}
     counts["refused"] = len(prepared.dataset.refused)
     counts["unused"] = int((prepared.parts == "").sum())
+    facts = [
+        ("refused", f"{counts['refused']:,}"),
+        ("without a label or a part", f"{counts['unused']:,}"),
+        ("parameters", _parameters(hall)),
+        *start_row(start_of(folder)),
+        ("epochs", f"{config.trainer.epochs}"),
+        ("seed", f"{config.trainer.seed}"),
+        ("wall time", f"{seconds:.0f} s"),
+    ]
+    return write_found(folder, config, prepared, found, counts, facts)
+
+
+def write_found(
+    folder: Path,
+    config: RunConfig,
+    prepared: Prepared,
+    found: Evaluation,
+    counts: dict[str, int],
+    facts: Facts,
+) -> Run:
+    """A run or an ensemble with predictions, report and scores in its folder.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        prepared: its data.
+        found: what was predicted, and how well.
+        counts: rows by part, refused and unused.
+        facts: that the report shows beside those of every run.
+    """
     run = Run(folder, found.metrics, found.baselines, found.audit, counts)
     write_atomically(folder / PREDICTIONS, found.predictions.to_csv(index=False))
     write_curves(folder, found.predictions, found.axes)
-    _write_report(run, config, found, hall, prepared.source, seconds)
+    _write_report(run, config, found, prepared.source, facts)
     results = {
         "metrics": found.metrics,
         "baselines": found.baselines,
@@ -46,25 +78,18 @@ def write_run(
 
 
 def _write_report(
-    run: Run, config: RunConfig, found: Evaluation, hall: Hall, source: str, seconds: float
+    run: Run, config: RunConfig, found: Evaluation, source: str, facts: Facts
 ) -> None:
     from gnnmat.pages.report import ReportData, write_report
 
     history = run.folder / HISTORY
-    counts = run.counts
     summary = [
         ("model", config.model.kind),
         ("task", config.task.kind),
         ("data", source),
-        ("rows", ", ".join(f"{counts[part]:,} {part}" for part in PARTS)),
-        ("refused", f"{counts['refused']:,}"),
-        ("without a label or a part", f"{counts['unused']:,}"),
+        ("rows", ", ".join(f"{run.counts[part]:,} {part}" for part in PARTS)),
         ("split", config.split.kind),
-        ("parameters", _parameters(hall)),
-        *start_row(start_of(run.folder)),
-        ("epochs", f"{config.trainer.epochs}"),
-        ("seed", f"{config.trainer.seed}"),
-        ("wall time", f"{seconds:.0f} s"),
+        *facts,
     ]
     data = ReportData(
         title=config.name,
