@@ -54,6 +54,16 @@ def element_properties() -> tuple[NDArray[np.float64], list[str]]:
     return table, names
 
 
+def covalent_radii() -> NDArray[np.float64]:
+    """(119,) in Å by atomic number; where none is known, the mean of those known.
+
+    Source: Cordero et al., Dalton Trans. 2832 (2008).
+    """
+    table, names = element_properties()
+    radii = table[:, names.index("covalent_radius")]
+    return np.nan_to_num(radii, nan=float(np.nanmean(radii)))
+
+
 def property_vectors() -> Tensor:
     """(119, p) input vectors: standardised properties, then period, group and block one-hot.
 

@@ -10,9 +10,10 @@ class GaussianExpansion(nn.Module):
     r"""(edges, centres) values :math:`\exp(-(d - \mu_k)^2 / w^2)` of bond lengths in Å.
 
     Args:
-        centres: number of Gaussians, evenly spaced on 0 .. cutoff.
+        centres: number of Gaussians, evenly spaced on start .. cutoff.
         cutoff: Å.
         width: w, Å.
+        start: Å.
 
     Source: Xie & Grossman, PRL 120, 145301 (2018); w and the spacing of 0.2 Å are those of the
     authors' code, where w^2 is not doubled.
@@ -20,10 +21,12 @@ class GaussianExpansion(nn.Module):
 
     centres: Tensor
 
-    def __init__(self, centres: int = 41, cutoff: float = 8.0, width: float = 0.2) -> None:
+    def __init__(
+        self, centres: int = 41, cutoff: float = 8.0, width: float = 0.2, start: float = 0.0
+    ) -> None:
         super().__init__()
         self.width = width
-        self.register_buffer("centres", torch.linspace(0.0, cutoff, centres), persistent=False)
+        self.register_buffer("centres", torch.linspace(start, cutoff, centres), persistent=False)
 
     def forward(self, length: Tensor) -> Tensor:
         return torch.exp(-(((length[:, None] - self.centres) / self.width) ** 2))

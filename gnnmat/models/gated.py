@@ -8,9 +8,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from gnnmat.models.bond_embedding import BondEmbedding
 from gnnmat.models.elements import AtomFeatures, ElementEmbedding
 from gnnmat.models.encoder import Encoder, mean_over_samples
-from gnnmat.models.expansion import GaussianExpansion, smooth_cutoff
+from gnnmat.models.expansion import smooth_cutoff
 from gnnmat.models.folded import FOLDED, work_graph
 from gnnmat.models.gated_layer import GatedLayer, SampleUpdate
 from gnnmat.models.readout import AttentionPool
@@ -46,6 +47,11 @@ class Gated(BaseModel):
     gaussians: int = Field(48, gt=1, description="Gaussians on 0 .. gaussian_cutoff.")
     gaussian_cutoff: float = Field(8.0, gt=0, description="Centre of the last Gaussian, Å.")
     gaussian_width: float = Field(0.25, gt=0, description="Width of a Gaussian, Å.")
+    radii: bool = Field(
+        True,
+        description="Bonds are also measured from the surfaces of their atoms, whose radii are "
+        "learned and begin as covalent radii.",
+    )
     crystal: Literal["state", "always"] = Field(
         "state",
         description="Whether atoms learn from the mean over their crystal before each round: "
@@ -79,12 +85,8 @@ class GatedEncoder(Encoder):
         present = tuple(name for name in optional if name in spec.fields)
         self.reads = ("z", "edge_index", "edge_length", *present)
         self.embedding = ElementEmbedding(width, config.atoms, spec.elements)
-        self.expansion = GaussianExpansion(
-            config.gaussians, config.gaussian_cutoff, config.gaussian_width
-        )
-        self.bond = nn.Sequential(
-            nn.Linear(config.gaussians, width), nn.SiLU(), nn.Linear(width, width)
-        )
+        gaussians = (config.gaussians, config.gaussian_cutoff, config.gaussian_width)
+        self.bond = BondEmbedding(width, *gaussians, config.radii)
         self.angle = nn.Linear(spec.moments, width, bias=False) if spec.moments else None
         neighbours = max(spec.neighbours, 1.0)
         self.layers = nn.ModuleList(
@@ -103,12 +105,12 @@ class GatedEncoder(Encoder):
 
     def local(self, batch: Batch) -> Tensor:
         # That of the weights: under mixed precision products are rounded, lengths are not.
-        kind = self.expansion.centres.dtype
+        kind = self.bond.expansion.centres.dtype
         graph, length = work_graph(batch, kind), batch.edge_length.to(kind)
         if self.reach is not None:
             graph = graph.faded(smooth_cutoff(length, self.reach))
         v = self.embedding(graph.z)
-        e = self.bond(self.expansion(length))
+        e = self.bond(length, graph)
         if self.angle is not None:
             e = e + self.angle(batch.edge_angle.to(kind))
         state = self._state(batch, kind)

@@ -15,10 +15,13 @@ class GatedLayer(nn.Module):
     .. math::
         z_{ij} &= \mathrm{silu}(A v_i + B v_j + C e_{ij}), \quad
         e_{ij} \leftarrow e_{ij} + z_{ij} \\
-        m_i &= \frac{1}{n} \sum_j \sigma(z^g_{ij})\, z^c_{ij}, \quad [z^g, z^c] = D z + d \\
+        m_i &= \frac{1}{n} \sum_j \sigma(z^g_{ij})\, z^c_{ij}\, (S v_j + s), \quad
+        [z^g, z^c] = D z + d \\
         v_i &\leftarrow v_i + \mathrm{MLP}(E v_i + \mathrm{norm}(m_i))
 
-    with n the mean number of neighbours in training. Products with v cost an atom, not an edge,
+    with n the mean number of neighbours in training. What a neighbour passes on is multiplied by
+    what the bond lets through, as by the filters of Schütt et al., J. Chem. Phys. 148, 241722
+    (2018), Eq. 4; s begins as one. Products with v cost an atom, not an edge,
     and of folded graphs atoms are few: the network on an atom is the deep one.
 
     Args:
@@ -33,6 +36,8 @@ class GatedLayer(nn.Module):
         self.source = nn.Linear(width, width, bias=False)
         self.edge = nn.Linear(width, width, bias=False)
         self.message = nn.Linear(width, 2 * width)
+        self.passed = nn.Linear(width, width)
+        nn.init.ones_(self.passed.bias)
         self.norm = nn.BatchNorm1d(width)
         self.own = nn.Linear(width, width, bias=False)
         self.update = nn.Sequential(
@@ -49,7 +54,7 @@ class GatedLayer(nn.Module):
         ends = self.centre(v)[graph.centre] + self.source(v)[graph.source]
         z = F.silu(ends + self.edge(e))
         gate, core = self.message(z).chunk(2, dim=1)
-        message = torch.sigmoid(gate) * core
+        message = torch.sigmoid(gate) * core * self.passed(v)[graph.source]
         if graph.weight is not None:
             message = message * graph.weight[:, None]
         total = v.new_zeros(v.shape).index_add(0, graph.centre, message) / self.neighbours

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnmat.models.elements import element_table
+from gnnmat.models.elements import covalent_radii
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,15 +73,6 @@ def limit(values: Floats | None) -> float:
     return 0.0 if values is None or not len(values) else float(np.abs(values).max())
 
 
-def covalent_radii(numbers: Ints) -> Floats:
-    """(atoms,) Å; 1.5 where none is known.
-
-    Source: Cordero et al., Dalton Trans. 2832 (2008), from `gnnmat.models.elements`.
-    """
-    column = [row["covalent_radius"] for row in element_table()]
-    return np.array([float(column[number - 1] or 1.5) for number in numbers])
-
-
 def scene(
     crystal: DrawnCrystal,
     atom_words: Sequence[str],
@@ -99,7 +90,7 @@ def scene(
     shift = -np.floor(crystal.frac + BORDER).astype(np.int64)
     wrapped = crystal.frac + shift
     copies = _copies(wrapped)
-    radius = BALL * covalent_radii(crystal.numbers)
+    radius = BALL * covalent_radii()[crystal.numbers]
     scale = limit(crystal.values)
     atoms = [
         {
@@ -188,7 +179,7 @@ def near_bonds(crystal: DrawnCrystal) -> NDArray[np.bool_]:
     left without any has its nearest shell.
     """
     ends = (crystal.first, crystal.second)
-    radii = covalent_radii(crystal.numbers)
+    radii = covalent_radii()[crystal.numbers]
     shortest = np.full(len(crystal.numbers), np.inf)
     for end in ends:
         np.minimum.at(shortest, end, crystal.length)

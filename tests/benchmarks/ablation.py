@@ -52,7 +52,8 @@ def phonons(folder: Path, name: str, options: list[str]) -> float:
         "data.source={kind: table, path: $GNNMAT_DATA/matbench_phonons.parquet, "
         "units: {last_phdos_peak: 1/cm}}",
         "data.targets=[last_phdos_peak]",
-        "split.fold=0",
+        "split.index=0",
+        "split.val=0",
     ]
     table = finished(name, "matbench_phonons", [*data, *options], folder).predictions
     test = table[table["split"] == "test"]

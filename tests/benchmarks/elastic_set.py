@@ -6,6 +6,7 @@ are the crystals of one formula in ten of the first two. No formula is on both s
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,15 @@ def _composition(numbers: object) -> str:
     kinds, counts = np.unique(np.asarray(numbers), return_counts=True)
     counts = counts // np.gcd.reduce(counts)
     return " ".join(f"{kind}:{count}" for kind, count in zip(kinds, counts, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="that elastic.parquet is written into")
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    print(write_elastic_set(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -19,11 +19,15 @@ import pandas as pd
 from accuracy import CGCNN, finished
 from elastic_set import write_elastic_set
 from numpy.typing import NDArray
+from pymatgen.core import Composition
 from results import row, shared_data, write
 from rich.console import Console
 
+from gnnmat.models.elements import element_properties
 from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.config import load_config
+from gnnmat.workflows.baselines import score_baselines
+from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.run_folder import Run
 
@@ -145,15 +149,30 @@ def compare(part: Part, ours: list[Run], theirs: list[Run]) -> list[dict[str, An
 
 
 def trivial(part: Part, run: Run, target: str, label: str) -> list[dict[str, Any]]:
-    """MAE of the mean and of the composition forest; none where errors are logarithms."""
-    if part.decades:
-        return []
+    """MAE of the constant answers and of the composition forest."""
+    found = run.baselines if not part.decades else logarithmic(run, target)
     chosen = [
         one
-        for one in run.baselines
+        for one in found
         if one["metric"] == "MAE" and one["split"] == "val" and one["target"] == target
     ]
     return [row(f"{label}MAE of the {one['baseline']}", one["value"], part.unit) for one in chosen]
+
+
+def logarithmic(run: Run, target: str) -> list[dict[str, Any]]:
+    """The baselines of one target of a run, for its decimal logarithm."""
+    table = run.predictions
+    table = table[(table["target"] == target) & table["truth"].notna()]
+    numbers = [
+        np.repeat([one.Z for one in parts], [int(parts[one]) for one in parts])
+        for parts in map(Composition, table["formula"])
+    ]
+    return score_baselines(
+        np.log10(table["truth"].astype(float)),
+        table["split"],
+        features=composition_features(numbers, element_properties()[0]),
+        target=target,
+    )
 
 
 def pair(name: str, folder: Path, seeds: int, options: list[str]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ ORDER = (
     "models_phonons", "models_perov_5", "models_formation_energy",
     "models_formation_energy_by_formula", "models_band_gap", "models_elastic",
     "ablation_phonons", "ablation_formation_energy", "ablation_elastic",
-    "speed_training", "speed_prediction", "speed_folding", "intervals", "heads_dos",
+    "speed_training", "speed_prediction", "speed_folding", "speed_ways", "intervals", "heads_dos",
     "heads_vacancies", "glass", "transfer_moduli", "transfer_superconductors", "audit_moduli",
     "audit_superconductors",
     "spin_waves", "spectra", "networks", "comparison", "denoising", "exchange", "headline",

@@ -123,10 +123,7 @@ MODELS = {
             STRUCTURES,
         ),
         cite=(MATERIALS_PROJECT, ELASTICITY),
-        before=(
-            'PYTHONPATH=tests/benchmarks python -c "from pathlib import Path; '
-            'import elastic_set; elastic_set.write_elastic_set(Path())"',
-        ),
+        before=("python tests/benchmarks/elastic_set.py .",),
         path="elastic.parquet",
     ),
 }

@@ -2,6 +2,7 @@
 
 ``training``: a step, forward, backward and update, on batches of the recipe's size. ``prediction``:
 graphs in the cache -> numbers. ``folding``: what keeping equivalent atoms once gives by itself.
+``ways``: the same step in bfloat16, compiled, and beside the making of its batch.
 Others see the same crystals with the same bonds, unfolded and without angles, as they were made to.
 """
 
@@ -55,7 +56,8 @@ def training(crystals: Crystals, graph: CrystalGraph, options: argparse.Namespac
     mine = gated(dataset)
     ours = Trained(mine, folded, targets)
     size, layers, centres = parameters(mine), Gated().layers, Gated().gaussians
-    made = partial(PygNetwork, layers=layers, gaussians=mine.encoder.expansion, centres=centres)
+    expansion = mine.encoder.bond.expansion
+    made = partial(PygNetwork, layers=layers, gaussians=expansion, centres=centres)
     theirs = Trained(of_size(made, size), whole, targets)
     note = (
         f"{size:,} and {parameters(theirs.network):,} parameters, {layers} layers each, batches of "
@@ -152,6 +154,26 @@ def folding(crystals: Crystals, graph: CrystalGraph, options: argparse.Namespace
     return rows + _building(crystals, graph)
 
 
+def ways(crystals: Crystals, graph: CrystalGraph, options: argparse.Namespace) -> Rows:
+    """The step of the recipe in other ways; the recipe's own is in single precision, as written."""
+    batches, dataset = crystals.batches(graph), crystals.graphs(graph)
+    targets = [one.y_sample for one in batches]
+    network = gated(dataset)
+    own = Trained(network, batches, targets)
+    more: dict[str, Any] = {"against": "the step of the recipe", "per": len(batches)}
+    half = Trained(network, batches, targets, half=True)
+    rows = timed("training step, bfloat16", own.steps, half.steps, options, **more)
+    compiled = Trained(torch.compile(network, dynamic=True), batches, targets)
+    rows += timed("training step, torch.compile", own.steps, compiled.steps, options, **more)
+    starts = range(0, len(dataset), crystals.size)
+
+    def load() -> None:
+        for one in starts:
+            dataset.__getitems__(list(range(one, min(one + crystals.size, len(dataset)))))
+
+    return rows + timed("making a batch from the cache", own.steps, load, options, **more)
+
+
 def _compression(name: str, records: Records, graph: CrystalGraph) -> dict[str, Any]:
     folded, whole = (
         open_dataset(records, graph.model_copy(update={"fold": fold}), quiet=True)
@@ -187,7 +209,7 @@ def _building(crystals: Crystals, graph: CrystalGraph) -> Rows:
     return rows
 
 
-PARTS = {"training": training, "prediction": prediction, "folding": folding}
+PARTS = {"training": training, "prediction": prediction, "folding": folding, "ways": ways}
 
 
 def main() -> None:

@@ -59,17 +59,22 @@ class Crystals:
 
 
 class Trained:
-    """One network with its optimizer and batches in the form it takes."""
+    """One network with its optimizer and batches in the form it takes; ``half``: in bfloat16."""
 
-    def __init__(self, network: nn.Module, inputs: Sequence[Any], targets: list[Tensor]) -> None:
+    def __init__(
+        self, network: nn.Module, inputs: Sequence[Any], targets: list[Tensor], half: bool = False
+    ) -> None:
         self.network, self.inputs, self.targets = network, inputs, targets
+        self.half = half
         self.optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
 
     def steps(self) -> None:
         """A step on every batch."""
         for given, target in zip(self.inputs, self.targets, strict=True):
             self.optimizer.zero_grad()
-            F.l1_loss(self.network(given), target).backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+                loss = F.l1_loss(self.network(given), target)
+            loss.backward()
             self.optimizer.step()
 
     def forward(self) -> None:

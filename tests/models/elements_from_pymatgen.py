@@ -22,10 +22,12 @@ COLUMNS = (
     "valence_s valence_p valence_d valence_f"
 ).split()
 
+CURIUM = 96  # the last with a radius; ASE's stand-in for none is the radius of protactinium
+
 
 def element_row(number: int) -> dict[str, object]:
     """The properties of one element; None where the libraries have no value."""
-    from ase.data import covalent_radii, missing
+    from ase.data import covalent_radii
     from pymatgen.core import Element
 
     element = Element.from_Z(number)
@@ -37,9 +39,7 @@ def element_row(number: int) -> dict[str, object]:
         "block": element.block,
         "electronegativity": _number(lambda: element.X),
         "atomic_radius": _number(lambda: element.data["Atomic radius"]),
-        "covalent_radius": (
-            None if covalent_radii[number] == missing else round(float(covalent_radii[number]), 3)
-        ),
+        "covalent_radius": (round(float(covalent_radii[number]), 3) if number <= CURIUM else None),
         "van_der_waals_radius": _number(lambda: element.data["Van der waals radius"]),
         "ionization_energy": _number(lambda: element.ionization_energy),
         "electron_affinity": _number(lambda: element.electron_affinity),
