@@ -35,7 +35,7 @@ class Gated(BaseModel):
 
     kind: Literal["gated"] = "gated"
     width: int = Field(128, gt=0, description="Features an atom and an edge.")
-    layers: int = Field(4, ge=1, description="Rounds of messages.")
+    layers: int = Field(3, ge=1, description="Rounds of messages.")
     pool: Literal["attention", "mean"] = Field(
         "attention",
         description="From atoms to the crystal: learned weights, or the mean, with which and "

@@ -25,6 +25,7 @@ from gnnmat.atomic import write_atomically
 VARIANTS: dict[str, list[str]] = {
     "as in the recipe": [],
     "without angles": ["input.angles=0"],
+    "without radii": ["model.radii=false"],
     "12 neighbours": ["input.neighbours=12"],
     "mean over atoms": ["model.pool=mean"],
     "all within 5 Å, smooth cutoff": [
@@ -34,7 +35,8 @@ VARIANTS: dict[str, list[str]] = {
     ],
     "atoms told of their crystal": ["model.crystal=always"],
     "2 rounds": ["model.layers=2"],
-    "6 rounds": ["model.layers=6"],
+    "3 rounds": ["model.layers=3"],
+    "4 rounds": ["model.layers=4"],
     "width 64": ["model.width=64"],
     "dropout 0.1": ["model.dropout=0.1"],
     "linear head": ["task.head.hidden=[]"],
