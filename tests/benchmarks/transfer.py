@@ -74,7 +74,7 @@ def superconductors() -> tuple[str, pd.DataFrame, dict[str, str]]:
 PARTS = {"moduli": moduli, "superconductors": superconductors}
 
 
-def pretrained(options: argparse.Namespace) -> Path:
+def begin(options: argparse.Namespace) -> Path:
     """The run to begin with: the one named, or a small one trained now."""
     if options.run is not None:
         return Path(options.run)
@@ -124,26 +124,27 @@ def one_fit(
     return finish_run(config, options.folder / part / name, None, False, Console(stderr=True))
 
 
-def write_ids(rows: pd.DataFrame, size: int | None, path: Path) -> int:
-    """Ids with their part and targets, training rows cut to ``size``; how many are left."""
+def split_rows(rows: pd.DataFrame, size: int | None) -> pd.DataFrame:
+    """Ids with their part and targets, training rows cut to ``size``."""
     parts = draw_groups(rows["group"].to_numpy(str), 0.1, 0.2, 0, "family")
     table = rows.assign(split=parts)
     train = np.flatnonzero(parts == "train")
     kept = np.random.default_rng(0).permutation(train)[:size]
     table = table[(parts != "train") | np.isin(np.arange(len(table)), kept)]
     # `group` is left out: a run may not meet a column that tells the answer.
-    write_atomically(path, table.drop(columns="group").to_csv(index=False))
-    return len(kept)
+    return table.drop(columns="group")
 
 
 def curve(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of the result: MAE by size, of both curves and of trivial baselines."""
-    run = pretrained(options).resolve()
+    run = begin(options).resolve()
     _, rows, units = PARTS[options.part]()
     out = []
     for size in options.sizes:
         ids = (options.folder / f"{options.part}-{size or 'all'}.csv").resolve()
-        count = write_ids(rows, size, ids)
+        chosen = split_rows(rows, size)
+        write_atomically(ids, chosen.to_csv(index=False))
+        count = int((chosen["split"] == "train").sum())
         fits: dict[str, list[Run]] = {"drawn weights": [], "begun with formation energy": []}
         for seed in range(options.seeds):
             for begun, runs in enumerate(fits.values()):
@@ -181,8 +182,8 @@ def compared(
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def settings(parser: argparse.ArgumentParser, *, sizes: str) -> argparse.Namespace:
+    """What was asked for, with the folder made and the sizes as numbers (None: all)."""
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--from", dest="run", help="finished run to begin with")
     parser.add_argument("--folder", type=Path, default=Path("runs/transfer"), help="of the runs")
@@ -190,7 +191,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--body-lr", type=float, default=1.0, help="share of the rate")
-    parser.add_argument("--sizes", default="100,300,1000,all", help="training rows")
+    parser.add_argument("--sizes", default=sizes, help="training rows")
     parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--quick", action="store_true", help="two sizes, one seed, a few epochs")
     parser.add_argument("--set", action="append", default=[], help="option of every run")
@@ -202,6 +203,11 @@ def main() -> None:
         options.epochs, options.seeds, options.sizes = min(options.epochs, 10), 1, "100,300"
     options.sizes = [None if one == "all" else int(one) for one in options.sizes.split(",")]
     options.folder.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def main() -> None:
+    options = settings(argparse.ArgumentParser(description=__doc__), sizes="100,300,1000,all")
     data = "moduli of 3,269 binaries, by formula"
     if options.part == "superconductors":
         data = "2,381 superconductors and others, by family"
