@@ -43,6 +43,11 @@ class Regression(TaskOptions):
         description="Predictions are never below zero (a softplus at the end), for densities of "
         "states and other targets without negative values.",
     )
+    censored: bool = Field(
+        False,
+        description="Labels of zero mean zero or less, as band gaps of metals do: there a negative "
+        "prediction costs nothing, and it is given as zero (Tobin, Econometrica 26, 24 (1958)).",
+    )
     head: Head = Field(Head(), description="The last layers.")
 
     @classmethod
@@ -75,6 +80,12 @@ class RegressionTask(Task):
                 why="An exponential is positive already.",
                 fix="Drop one of the two; 'positive' allows zero, 'log' does not.",
             )
+        if config.censored and (config.positive or config.scale == "log"):
+            raise GnnmatError(
+                "task.censored goes with neither task.positive nor task.scale=log.",
+                why="They keep predictions above zero in another way.",
+                fix="Drop one of them.",
+            )
         self.level = self.targets[0].level
         self.config = config
         self.places = columns_of(self.targets)
@@ -88,7 +99,7 @@ class RegressionTask(Task):
         for target, place in zip(self.targets, self.places, strict=True):
             own = labels[:, place]
             values = own[~own.isnan()].double()
-            if self.config.positive and bool((values < 0).any()):
+            if (self.config.positive or self.config.censored) and bool((values < 0).any()):
                 raise self._not_positive(target, values, "Predictions would never be negative.")
             known = self._logarithm(values, target) if self.config.scale == "log" else values
             shift, factor = mean_and_spread(target, known, values)
@@ -115,7 +126,8 @@ class RegressionTask(Task):
         return known.log()
 
     def _not_positive(self, target: Target, values: Tensor, why: str) -> GnnmatError:
-        fix = "task.scale=standard" if self.config.scale == "log" else "task.positive=false"
+        fix = "task.censored=false" if self.config.censored else "task.positive=false"
+        fix = "task.scale=standard" if self.config.scale == "log" else fix
         what = f"Target '{target.name}' is {float(values.min()):g} in a training row."
         return GnnmatError(what, why=why, fix=fix)
 
@@ -131,10 +143,16 @@ class RegressionTask(Task):
         start = self.shift / self.factor
         return F.softplus(prediction + start) - start
 
+    def _told(self, prediction: Tensor) -> Tensor:
+        """`_standardised` as it is told, no less than zero where labels are censored."""
+        found = self._standardised(prediction)
+        zero = self.encode(torch.zeros_like(self.shift))
+        return torch.maximum(found, zero) if self.config.censored else found
+
     def decode(self, prediction: Tensor) -> Tensor:
         unscaled = self._standardised(prediction) * self.factor + self.shift
-        if self.config.positive:
-            return unscaled.clamp(min=0)  # rounding
+        if self.config.positive or self.config.censored:
+            return unscaled.clamp(min=0)  # where positive: rounding
         return unscaled.exp() if self.config.scale == "log" else unscaled
 
     def encode(self, labels: Tensor) -> Tensor:
@@ -149,6 +167,10 @@ class RegressionTask(Task):
         mask = ~wanted.isnan()
         wanted = torch.where(mask, wanted, 0.0)
         prediction = self._standardised(prediction).to(wanted.dtype)
+        if self.config.censored:
+            # A negative prediction of a zero is right.
+            zero = self.encode(torch.zeros_like(self.shift))
+            prediction = torch.where(wanted <= zero, prediction.clamp(min=zero), prediction)
         wanted, mask = wanted.expand_as(prediction), mask.expand_as(prediction)
         each = _LOSSES[self.config.loss](prediction, wanted, reduction="none")
         members = prediction[..., 0, 0].numel() if prediction.dim() > 2 else 1
@@ -161,7 +183,7 @@ class RegressionTask(Task):
     def update(self, metrics: MetricCollection, prediction: Tensor, batch: Batch) -> None:
         labels = self.labels(batch)
         mask = ~labels.isnan()
-        scaled = (self._standardised(prediction) - self.encode(labels)).abs()
+        scaled = (self._told(prediction) - self.encode(labels)).abs()
         metrics["score"].update(*masked_sum(scaled, mask))
         error = (self.decode(prediction) - labels).abs()
         for place, target in zip(self.places, self.targets, strict=True):

@@ -320,6 +320,45 @@ def test_positive_and_logarithm_exclude_each_other() -> None:
         regression(positive=True, scale="log")
 
 
+GAPS = torch.tensor([[0.0], [0.0], [1.0], [3.0]])  # mean 1
+
+
+def test_a_negative_prediction_of_a_censored_zero_costs_nothing() -> None:
+    """By hand, in eV: told -2, 0.5, -2, 4 for 0, 0, 1, 3; the third is off by 3 all the same."""
+    told = torch.tensor([[-2.0], [0.5], [-2.0], [4.0]])
+    for censored, each in ((True, [0, 0.5, 3, 1]), (False, [2, 0.5, 3, 1])):
+        task = regression(loss="mae", censored=censored)
+        task.prepare(GAPS)
+        raw = ((told - task.shift) / task.factor).requires_grad_()
+        loss = task.loss(raw, labelled(GAPS))
+        assert float(loss.mean().detach() * task.factor) == pytest.approx(sum(each) / 4)
+        loss.mean().backward()
+        assert raw.grad is not None
+        assert bool(raw.grad[0] == 0) == censored
+        assert float(raw.grad[2]) < 0  # pushed up towards its label
+
+
+def test_censored_predictions_are_told_and_scored_as_zero() -> None:
+    task = regression(loss="mae", censored=True)
+    task.prepare(GAPS)
+    raw = (torch.tensor([[-2.0], [0.5], [-2.0], [4.0]]) - task.shift) / task.factor
+    assert task.decode(raw).flatten().tolist() == pytest.approx([0, 0.5, 0, 4], abs=1e-6)
+    metrics = task.metrics()
+    task.update(metrics, raw, labelled(GAPS))
+    found = metrics.compute()
+    assert float(found["mae_gap"]) == pytest.approx((0 + 0.5 + 1 + 1) / 4)
+    assert float(found["score"] * task.factor) == pytest.approx((0 + 0.5 + 1 + 1) / 4)
+
+
+def test_censored_labels_are_not_negative_and_have_no_logarithm() -> None:
+    with pytest.raises(GnnmatError, match="is -1 in a training row") as caught:
+        regression(censored=True).prepare(torch.tensor([[-1.0], [3.0]]))
+    assert "task.censored=false" in str(caught.value)
+    for other in ({"positive": True}, {"scale": "log"}):
+        with pytest.raises(GnnmatError, match="task.censored goes with neither"):
+            regression(censored=True, **other)
+
+
 def test_a_gaussian_of_curves_is_refused() -> None:
     with pytest.raises(GnnmatError, match="'gaussian' learns single numbers, not curves"):
         Gaussian().build(spec_of(Target("dos", size=3)), WIDTH)
