@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnnmat.api_inputs import Recipe, make_config, make_console, make_records
 from gnnmat.errors import GnnmatError
-from gnnmat.train.config import ADOPTED, RunConfig, find_recipe, load_config, parse_config
 from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.cross_validation import CrossValidation
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gnnmat.models.encoder import Encoder
-    from gnnmat.sources.records import Records
     from gnnmat.train.trust import Trust
 
 __all__ = [
@@ -40,8 +39,6 @@ __all__ = [
     "resume",
     "trust",
 ]
-
-Recipe = RunConfig | str | Path | Mapping[str, Any]
 
 
 def fit(
@@ -261,50 +258,3 @@ def cross_validate(
     return _cross_validate(
         config, folder, folds=folds, overwrite=overwrite, console=make_console(progress)
     )
-
-
-def make_config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:
-    """The config of a recipe in any of its forms, with dotted options."""
-    overrides = [f"{name}={as_yaml(value)}" for name, value in options.items()]
-    if isinstance(recipe, RunConfig):
-        # What was not chosen may be chosen by the run to begin with.
-        unset = set(ADOPTED) - recipe.model_fields_set
-        plain: Mapping[str, Any] = recipe.model_dump(mode="json", exclude=unset)
-    elif isinstance(recipe, Mapping):
-        plain = recipe
-    else:
-        return load_config(find_recipe(recipe), overrides)
-    return parse_config(plain, overrides)
-
-
-def as_yaml(value: Any) -> str:
-    import json
-
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
-
-
-def make_records(
-    structures: Sequence[Any] | None,
-    targets: Mapping[str, Sequence[Any]] | pd.DataFrame | None,
-) -> Records | None:
-    """What was given in Python to learn from; None if nothing was."""
-    if structures is None:
-        if targets is not None:
-            raise GnnmatError("Targets were given without structures.")
-        return None
-    from gnnmat.sources.objects import records_from_objects
-
-    if targets is None:
-        raise GnnmatError(
-            "Structures were given without targets.", fix='targets={"band_gap": [...]}'
-        )
-    return records_from_objects(structures, targets=targets)
-
-
-def make_console(progress: bool) -> Any:
-    """Where progress is shown; None is silent."""
-    if not progress:
-        return None
-    from rich.console import Console
-
-    return Console(stderr=True)

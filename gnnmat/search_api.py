@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gnnmat.api import Recipe, make_config, make_console, make_records
+from gnnmat.api_inputs import Recipe, make_config, make_console, make_records
 
 if TYPE_CHECKING:
     import pandas as pd

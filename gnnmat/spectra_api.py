@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gnnmat.api import as_yaml
+from gnnmat.api_inputs import as_yaml
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.hypotheses import Simulation, load_simulation, parse_simulation
 from gnnmat.workflows.fit_result import SpectrumFit

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.crystal_file import crystal_format, read_bytes
 from gnnmat.sources.parts import Part, file_parts
 from gnnmat.sources.paths import expand_path
-from gnnmat.sources.read import crystal_format, read_bytes
 from gnnmat.sources.records import Refusal
 
 # What people keep beside their structures; anything else that is no crystal file is reported.

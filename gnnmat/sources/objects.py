@@ -12,8 +12,9 @@ import pandas as pd
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.columns import check_ids
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.crystal_file import FilePart
 from gnnmat.sources.listing import find_files, list_items, numbered, unique_names
-from gnnmat.sources.read import FilePart, read_crystal
+from gnnmat.sources.read import read_crystal
 from gnnmat.sources.records import Records, Refusal
 
 

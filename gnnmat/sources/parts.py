@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gnnmat.errors import GnnmatError
-from gnnmat.sources.read import FilePart, crystal_format, read_bytes
+from gnnmat.sources.crystal_file import FilePart, crystal_format, read_bytes
 
 
 @dataclass(frozen=True)

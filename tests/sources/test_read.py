@@ -17,7 +17,8 @@ from pymatgen.core import Lattice, Molecule, Species, Structure
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.crystal import Crystal, as_crystal
-from gnnmat.sources.read import FilePart, crystal_format, read_crystal
+from gnnmat.sources.crystal_file import FilePart, crystal_format
+from gnnmat.sources.read import read_crystal
 
 CRYSTALS = Path(__file__).parents[1] / "crystals"
 CELL = Lattice.cubic(4.12)
