@@ -66,6 +66,7 @@ def audit_command(
 
 
 def _show(out: Console, found: LabelAudit, top: int) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -77,14 +78,12 @@ def _show(out: Console, found: LabelAudit, top: int) -> None:
     for row in found.table.head(top).to_dict("records"):
         one = row["voices"] < 2
         table.add_row(
-            row["id"],
-            row["formula"],
-            row["target"],
+            *(escape(str(row[name])) for name in ("id", "formula", "target")),
             f"{row['label']:.4g} {row['unit']}".rstrip(),
             f"{row['prediction']:.4g}",
             "" if one else f"{row['spread']:.2g}",
             f"[bold]{row['score']:.1f}[/]" if row["suspect"] else f"{row['score']:.1f}",
-            row["reason"],
+            escape(row["reason"]),
         )
     out.print(table)
     count = len(found.suspects)

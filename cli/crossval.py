@@ -83,6 +83,7 @@ def crossval_command(
         console=None if quiet else err,
         on_fold=tell,
     )
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -91,12 +92,12 @@ def crossval_command(
     for row in found.summary:
         spread = "" if row["std"] is None else f"{row['std']:.3g}"
         table.add_row(
-            row["target"],
+            escape(row["target"]),
             row["metric"],
             row["baseline"] or "[bold]model[/]",
             f"{row['mean']:.4g}",
             spread,
-            row["unit"],
+            escape(row["unit"]),
         )
     out.print(table)
     out.print(f"\nHeld-out predictions: {folder / 'predictions.csv'}", soft_wrap=True)

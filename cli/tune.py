@@ -97,6 +97,7 @@ def tune_command(
         out.print(
             f"trial {told.place}{total}: {said} ({trial['state']}){best}; {options}",
             soft_wrap=True,
+            markup=False,
         )
 
     found = tune(

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnnmat.data.label_values import class_name, class_order, is_missing, is_number
+from gnnmat.data.label_values import LARGEST, class_name, class_order, is_missing, is_number
 from gnnmat.errors import GnnmatError, closest, did_you_mean
 from gnnmat.sources.records import Records
 from gnnmat.state import StateAttribute, StateSpec
@@ -149,5 +149,9 @@ def _number(attribute: StateAttribute, value: Any, name: str) -> float:
     if not is_number(value) or not np.isfinite(float(value)):
         raise GnnmatError(
             f"The state '{attribute.name}' is {value!r} for '{name}', expected a number."
+        )
+    if abs(float(value)) > LARGEST:
+        raise GnnmatError(
+            f"The state '{attribute.name}' is {float(value):g} for '{name}', which is too large."
         )
     return float(value)

@@ -12,6 +12,13 @@ from gnnmat.models.folded import WorkGraph
 INNERMOST = -2.0  # Å, the most that two atoms may overlap before Gaussians see no difference
 
 
+class LookUp(nn.Module):
+    """(nodes,) radii of the elements of nodes; a module so that others can take its place."""
+
+    def forward(self, radius: Tensor, z: Tensor) -> Tensor:
+        return radius[z]
+
+
 class BondEmbedding(nn.Module):
     r"""(edges, width) features from Gaussians on :math:`d_{ij}` and on
     :math:`d_{ij} - r_i - r_j`.
@@ -40,6 +47,7 @@ class BondEmbedding(nn.Module):
             )
             # Of one dimension, so that weight decay leaves them alone.
             self.radius = nn.Parameter(torch.tensor(covalent_radii(), dtype=torch.float32))
+            self.look_up = LookUp()
         told = gaussians * (2 if radii else 1)
         self.layers = nn.Sequential(nn.Linear(told, width), nn.SiLU(), nn.Linear(width, width))
 
@@ -47,7 +55,7 @@ class BondEmbedding(nn.Module):
         """Of the edges of the graph, whose ``length`` is (edges,) in Å."""
         told = self.expansion(length)
         if self.radius is not None and self.between is not None:
-            radius = self.radius[graph.z]
+            radius = self.look_up(self.radius, graph.z)
             gap = length - radius[graph.centre] - radius[graph.source]
             told = torch.cat([told, self.between(gap)], dim=1)
         features: Tensor = self.layers(told)

@@ -46,9 +46,19 @@ class WorkGraph:
     def mean(self, v: Tensor, samples: int) -> Tensor:
         """(samples, width) mean over the atoms of each sample, from the features of the nodes."""
         share = v.new_ones(len(v)) if self.atoms is None else self.atoms.to(v.dtype)
-        total = v.new_zeros(samples, v.shape[1]).index_add(0, self.sample, v * share[:, None])
+        total = summed(v * share[:, None], self.sample, samples)
         count = share.new_zeros(samples).index_add(0, self.sample, share)
         return total / count.clamp(min=1)[:, None]
+
+
+def summed(values: Tensor, index: Tensor, size: int) -> Tensor:
+    """(size, width) sums of the (rows, width) values of each index, in 32 bits at least.
+
+    Under mixed precision the values may have fewer.
+    """
+    kind = torch.promote_types(values.dtype, torch.float32)
+    total = values.new_zeros(size, values.shape[1], dtype=kind)
+    return total.index_add(0, index, values.to(kind))
 
 
 def work_graph(batch: Batch, dtype: torch.dtype) -> WorkGraph:

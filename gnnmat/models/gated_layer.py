@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gnnmat.models.folded import WorkGraph
+from gnnmat.models.folded import WorkGraph, summed
+from gnnmat.models.node_norm import NodeNorm
 
 
 class GatedLayer(nn.Module):
@@ -38,7 +39,7 @@ class GatedLayer(nn.Module):
         self.message = nn.Linear(width, 2 * width)
         self.passed = nn.Linear(width, width)
         nn.init.ones_(self.passed.bias)
-        self.norm = nn.BatchNorm1d(width)
+        self.norm = NodeNorm(width)
         self.own = nn.Linear(width, width, bias=False)
         self.update = nn.Sequential(
             nn.SiLU(),
@@ -57,7 +58,7 @@ class GatedLayer(nn.Module):
         message = torch.sigmoid(gate) * core * self.passed(v)[graph.source]
         if graph.weight is not None:
             message = message * graph.weight[:, None]
-        total = v.new_zeros(v.shape).index_add(0, graph.centre, message) / self.neighbours
+        total = summed(message, graph.centre, len(v)) / self.neighbours
         return v + self.update(self.own(v) + self.norm(total)), e + z
 
 

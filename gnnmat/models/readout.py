@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch_geometric.utils import softmax
 
+from gnnmat.models.folded import summed
 from gnnmat.sample import Batch
 
 
@@ -28,5 +29,4 @@ class AttentionPool(nn.Module):
     def forward(self, local: Tensor, batch: Batch) -> Tensor:
         samples = batch.num_graphs
         weight = softmax(self.linear(local), batch.batch, num_nodes=samples)
-        total = local.new_zeros(samples, local.shape[1])
-        return total.index_add(0, batch.batch, weight * local)
+        return summed(weight * local, batch.batch, samples)

@@ -149,6 +149,15 @@ class RegressionTask(Task):
         zero = self.encode(torch.zeros_like(self.shift))
         return torch.maximum(found, zero) if self.config.censored else found
 
+    def latent(self, prediction: Tensor) -> Tensor:
+        """`decode` without what keeps it from falling below zero: linear in the prediction."""
+        return prediction.to(self.factor.dtype) * self.factor + self.shift
+
+    @property
+    def has_latent(self) -> bool:
+        """Whether `latent` is another number than the one that is told."""
+        return self.config.positive or self.config.censored
+
     def decode(self, prediction: Tensor) -> Tensor:
         unscaled = self._standardised(prediction) * self.factor + self.shift
         if self.config.positive or self.config.censored:

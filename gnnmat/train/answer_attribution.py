@@ -11,6 +11,7 @@ from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sample import Batch, Features, Target
 from gnnmat.target import columns_of
 from gnnmat.tasks.joint import JointTask
+from gnnmat.tasks.regression import RegressionTask
 from gnnmat.tasks.task import Task
 
 
@@ -26,12 +27,14 @@ class Answer:
         logarithm: whether the run learned its logarithm.
         label: place of the explained class; None for numbers.
         atom: whose value it is; None for a value of the whole crystal.
+        latent: whether the run keeps the number from falling below zero; it is explained before.
     """
 
     target: Target
     logarithm: bool = False
     label: int | None = None
     atom: int | None = None
+    latent: bool = False
 
     @property
     def unit(self) -> str:
@@ -48,6 +51,8 @@ class Answer:
             return f"log-odds of '{self.target.classes[self.label]}' as {name}"
         if self.target.is_curve:
             name = f"mean of {name} over its {self.target.size} points"
+        if self.latent:
+            name += " before it is kept from falling below zero"
         unit = f" / {self.target.unit}" if self.target.unit else ""
         return f"ln({name}{unit})" if self.logarithm else name
 
@@ -73,7 +78,8 @@ class Answer:
             scores = raw[..., columns_of_classes(part)[place]]
             others = torch.cat([scores[:, : self.label], scores[:, self.label + 1 :]], dim=1)
             return scores[:, self.label] - others.logsumexp(dim=1)
-        decoded = part.decode(raw)[..., columns_of(part.targets)[place]]
+        decode = part.latent if isinstance(part, RegressionTask) and self.latent else part.decode
+        decoded = decode(raw)[..., columns_of(part.targets)[place]]
         return (decoded.log() if self.logarithm else decoded).mean(dim=-1)
 
 
@@ -119,7 +125,8 @@ def answer_of(
     part = _part(task, None, chosen)[0]
     scale = getattr(getattr(part, "config", None), "scale", "")
     place = chosen.classes.index(label) if label is not None else None
-    return Answer(chosen, scale == "log", place, atom)
+    latent = isinstance(part, RegressionTask) and part.has_latent
+    return Answer(chosen, scale == "log", place, atom, latent)
 
 
 def _part(task: Task, raw: Tensor | None, target: Target) -> tuple[Task, Tensor]:

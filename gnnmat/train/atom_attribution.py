@@ -12,7 +12,7 @@ Three readings of "adds", by what the path begins with:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnmat.errors import GnnmatError
+from gnnmat.models.bond_embedding import BondEmbedding
 from gnnmat.models.elements import ElementEmbedding
 from gnnmat.models.encoder import Encoder, mean_over_samples
 from gnnmat.sample import Batch, Features
@@ -157,14 +158,25 @@ def element_atoms(trained: Trained, batch: Batch, answer: Answer) -> AtomMap:
         GnnmatError: the encoder does not tell atoms apart by an `ElementEmbedding`.
     """
     embedding = _embedding(trained.encoder)
+    bonds = [one for one in trained.encoder.modules() if isinstance(one, BondEmbedding)]
+    radii = [(one.look_up, one.radius) for one in bonds if one.radius is not None]
     known = list(trained.spec.elements) or batch.z.unique().tolist()
+
+    def told(z: Tensor) -> Tensor:
+        """(atoms, width) all that the network is told of elements."""
+        return torch.cat([embedding(z), *(radius[z][:, None] for _, radius in radii)], dim=1)
+
     with torch.no_grad():
-        end = embedding(batch.z)
-        mean = embedding(torch.tensor(known, device=end.device)).mean(dim=0)
+        end = told(batch.z)
+        mean = told(torch.tensor(known, device=end.device)).mean(dim=0)
     start = mean.expand_as(end).clone()
+    width = end.shape[1] - len(radii)
 
     def through(vectors: Tensor) -> Tensor:
-        with _given(embedding, vectors):
+        with ExitStack() as given:
+            given.enter_context(_given(embedding, vectors[:, :width]))
+            for place, (look_up, _) in enumerate(radii):
+                given.enter_context(_given(look_up, vectors[:, width + place]))
             return answer.of(trained.task, trained.encoder(batch), batch)
 
     found = integrated_gradients(through, end, start)

@@ -223,10 +223,19 @@ def fit_interval(
 
 
 def _edges(spread: Floats, groups: NDArray[Any], coverage: float) -> tuple[float, ...]:
-    """Spreads between bins, as many as leave enough groups on both sides of each."""
+    """Spreads between bins, as many as leave enough groups on both sides of each.
+
+    Rows of the smallest spread have a bin of their own where they would fill one, as members
+    that agree on a gap of exactly zero do.
+    """
     least = max(GROUPS_A_BIN, fewest_groups(coverage))
+    rest = spread[spread > spread.min()]
     for bins in range(BINS, 1, -1):
-        edges = np.unique(np.quantile(spread, np.arange(1, bins) / bins))
+        if len(rest) and len(spread) - len(rest) > len(spread) / bins:
+            inner = np.quantile(rest, np.arange(1, bins - 1) / (bins - 1))
+            edges = np.unique([rest.min(), *inner])
+        else:
+            edges = np.unique(np.quantile(spread, np.arange(1, bins) / bins))
         place = np.searchsorted(edges, spread, side="right")
         each = [len(np.unique(groups[place == one])) for one in range(len(edges) + 1)]
         if len(edges) == bins - 1 and min(each) >= least:

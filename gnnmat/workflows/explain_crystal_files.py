@@ -161,6 +161,8 @@ def _explained_words(one: CrystalExplanation) -> str:
     words = f"{answer.words} = {_value(one.found.atoms.answer)}{unit}."
     if answer.atom is not None:
         words += f" That of atom {answer.atom}."
+    if answer.latent:
+        words += " The run gives no less than zero; only before that contributions add up."
     if answer.logarithm:
         words += (
             " The run learned the logarithm, and only there contributions add up: a contribution "

@@ -23,6 +23,7 @@ from gnnmat.train.judge import load_model
 from gnnmat.train.predictor import Predictor
 from gnnmat.workflows.run_folder import METRICS, open_run
 from gnnmat.workflows.small_changes import changes
+from gnnmat.zoo import find_model
 
 STRAINS = (-0.04, -0.02, -0.01, 0.01, 0.02, 0.04)  # of every lattice vector
 RATTLES = (0.01, 0.02, 0.05, 0.1)  # standard deviation of each coordinate, Å
@@ -76,13 +77,14 @@ def sensitivity(
             is no small change.
     """
     _check_amounts(strains, rattles, seeds)
-    predictor = load_model(run)
+    folder = find_model(run)
+    predictor = load_model(folder)
     if not predictor.trained.spec.elements:
         raise GnnmatError(f"{run} does not read crystals, so that nothing can be strained.")
     records = records_from_objects(list(samples))
     made, refused = _changed(records, strains, rattles, seeds, seed)
     table = _predicted(predictor, made, _state_of_each(state or {}, records, made), quiet)
-    return Sensitivity(table, summarise(table, mean_errors(Path(run))), refused)
+    return Sensitivity(table, summarise(table, mean_errors(folder)), refused)
 
 
 def _check_amounts(strains: Sequence[float], rattles: Sequence[float], seeds: int) -> None:
@@ -151,15 +153,18 @@ def _predicted(
     kept = ["target", "unit", "prediction"]
     table = table.join(found[kept].reset_index(drop=True)).astype({"prediction": float})
     if "interval_low" in found:
-        table["half_width"] = ((found["interval_high"] - found["interval_low"]) / 2).to_numpy()
+        for name in ("interval_low", "interval_high"):
+            table[name] = found[name].to_numpy(dtype=float)
     if "trust_score" in found:
         table["in_domain"] = found["in_domain"].to_numpy(dtype=bool)
     keys = ["id", "target"]
     base = table[table["kind"] == "none"].set_index(keys)
     index = pd.MultiIndex.from_frame(table[keys])
     table["before"] = base["prediction"].reindex(index).to_numpy()
-    if "half_width" in table:  # of the crystal as it was given
-        table["half_width"] = base["half_width"].reindex(index).to_numpy()
+    if "interval_low" in table:  # of the crystal as it was given
+        for name in ("interval_low", "interval_high"):
+            table[name] = base[name].reindex(index).to_numpy()
+        table["half_width"] = (table["interval_high"] - table["interval_low"]) / 2
     table["change"] = table["prediction"] - table["before"]
     return table[table["kind"] != "none"].reset_index(drop=True)
 
@@ -225,7 +230,8 @@ def summarise(table: pd.DataFrame, errors: dict[str, float]) -> pd.DataFrame:
             row["of_error"] = size.mean() / errors[str(target)]
         if "half_width" in own:
             row["of_half_width"] = (size / own["half_width"]).mean()
-            row["beyond"] = (size > own["half_width"]).mean()
+            low, high = own["interval_low"], own["interval_high"]
+            row["beyond"] = ((own["prediction"] < low) | (own["prediction"] > high)).mean()
         if "in_domain" in own:
             row["in_domain"] = own["in_domain"].mean()
         rows.append(row)

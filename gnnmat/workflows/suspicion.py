@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 NEAR = 100  # predictions next in size, whose errors are the usual ones
 # Deviation of a Gaussian in units of its median absolute value: 1 / Phi^-1(3/4).
 GAUSSIAN = 1.4826
+LEAST = 0.01  # of the deviation of the labels, where most predictions are exactly right
 
 
 def score_rows(label: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Floats]:
@@ -33,7 +34,8 @@ def score_rows(label: Floats, mean: Floats, spread: Floats) -> tuple[Floats, Flo
         (n,) usual errors and (n,) scores.
     """
     error = np.abs(label - mean)
-    common = GAUSSIAN * float(np.median(error))
+    # Where most predictions are exactly right, as zeros may be, no error at all would be usual.
+    common = GAUSSIAN * float(np.median(error)) or LEAST * float(np.std(label))
     order = np.argsort(mean, kind="stable")
     usual = np.full(len(error), common)
     half = min(NEAR, len(error)) // 2

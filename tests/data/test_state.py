@@ -112,6 +112,13 @@ def test_a_text_for_a_number_is_refused() -> None:
     assert said.startswith("The state 'temperature' is 'hot' for 'c0', expected a number.")
 
 
+def test_a_number_beyond_single_precision_is_refused() -> None:
+    known = read(records_of())[1]
+    given = {"temperature": 1e40, "functional": "PBE"}
+    said = words(records_of(x=[1]), known=known, given=given)
+    assert said.startswith("The state 'temperature' is 1e+40 for 'c0', which is too large.")
+
+
 def test_another_unit_than_the_one_learned_is_refused() -> None:
     known = StateSpec((StateAttribute("temperature", "eV"), read(records_of())[1].attributes[1]))
     assert "is in K, but the model learned it in eV" in words(records_of(), known=known)

@@ -148,6 +148,23 @@ def test_spread_that_is_zero_everywhere_gives_the_constant_interval() -> None:
     assert interval.constant == 91.0
 
 
+def test_many_spreads_of_zero_have_a_bin_of_their_own() -> None:
+    """Half of the rows are metals, for which all members say zero; the others differ in noise."""
+    inside = []
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        spread = np.where(draw.random(2000) < 0.51, 0.0, draw.gamma(2.0, 0.5, 2000))
+        errors = np.abs(draw.laplace(size=2000)) * np.where(spread > 0, 0.05 + spread, 0.02)
+        interval = fitted(errors[:1000], spread[:1000])
+        assert len(interval.quantiles) >= 4
+        half = interval.half_width(spread[1000:])
+        order = np.argsort(spread[1000:], kind="stable")
+        inside.append([(errors[1000:] <= half)[one].mean() for one in np.array_split(order, 5)])
+    each = np.mean(inside, axis=0)
+    # Twenty calibrations on some 120 rows a bin, judged on 200.
+    assert float(np.abs(each - 0.9).max()) < 3.5 * math.sqrt(0.09 / 20 * (1 / 120 + 1 / 200))
+
+
 def test_floor_is_found_again() -> None:
     draw = np.random.default_rng(1)
     spread = draw.random(20_000)

@@ -120,6 +120,16 @@ def test_scores_of_gaussian_errors_are_gaussian() -> None:
     assert np.mean(score < 2) == pytest.approx(0.954, abs=0.02)
 
 
+def test_wrong_zeros_among_many_right_ones_come_first() -> None:
+    """Metals are predicted as zero exactly, so that the usual error is zero, too."""
+    label = np.concatenate([np.zeros(60), np.linspace(1, 5, 40)])
+    mean = label + np.concatenate([np.zeros(60), np.full(40, 0.1)])
+    label[[3, 9, 20]] = 4.0
+    _, score = score_rows(label, mean, np.zeros(100))
+    assert set(np.argsort(score)[-3:]) == {3, 9, 20}
+    assert score[3] > 5
+
+
 def test_perfect_predictions_accuse_nobody() -> None:
     _, score = score_rows(np.ones(5), np.ones(5), np.zeros(5))
     assert score.tolist() == [0] * 5

@@ -80,7 +80,8 @@ def test_change_stands_against_the_interval_where_there_is_one(tmp_path: Path) -
     found = sensitivity(place, crystals(3), strains=(0.01, 0.1), rattles=(), seeds=1)
     table = found.table
     leaves = table[table["amount"] == 0.1]
-    expected = (leaves["change"].abs() > leaves["half_width"]).mean()
+    inside = leaves["prediction"].between(leaves["interval_low"], leaves["interval_high"])
+    expected = 1 - inside.mean()
     row = found.summary.set_index("amount").loc[0.1]
     assert row["beyond"] == expected
     assert 0 <= row["in_domain"] <= 1
@@ -113,6 +114,7 @@ def test_models_that_read_no_crystals_or_predict_no_number_are_refused(
     predictor = trained().load()
     spec = replace(predictor.trained.spec, elements=())
     blind = Predictor(replace(predictor.trained, spec=spec))
+    monkeypatch.setattr("gnnmat.workflows.sensitivity.find_model", Path)
     monkeypatch.setattr("gnnmat.workflows.sensitivity.load_model", lambda run: blind)
     with pytest.raises(GnnmatError, match="does not read crystals"):
         sensitivity("run", crystals(1))
@@ -134,6 +136,9 @@ def test_summary_is_a_mean_over_crystals() -> None:
             "amount": 0.01,
             "change": [0.1, -0.3],
             "half_width": [0.2, 0.2],
+            "prediction": [1.1, 0.7],
+            "interval_low": [0.8, 0.8],
+            "interval_high": [1.2, 1.2],
             "in_domain": [True, False],
         }
     )
@@ -144,6 +149,26 @@ def test_summary_is_a_mean_over_crystals() -> None:
     assert row["of_error"] == pytest.approx(0.5)
     assert row["of_half_width"] == pytest.approx(1.0)
     assert (row["beyond"], row["in_domain"], row["crystals"]) == (0.5, 0.5, 2)
+
+
+def test_an_interval_that_is_a_factor_is_left_by_what_lies_outside() -> None:
+    """1 within 0.37 .. 2.72: 0.2 lies outside, 2.5 inside, though it is further off."""
+    table = pd.DataFrame(
+        {
+            "id": ["a", "b"],
+            "target": "K",
+            "unit": "GPa",
+            "kind": "strain",
+            "amount": 0.01,
+            "change": [-0.8, 1.5],
+            "prediction": [0.2, 2.5],
+            "interval_low": 0.37,
+            "interval_high": 2.72,
+            "half_width": 1.175,
+        }
+    )
+    for row, beyond in ((table[:1], 1.0), (table[1:], 0.0)):
+        assert summarise(row, {}).iloc[0]["beyond"] == beyond
 
 
 def test_the_state_stays_while_crystals_change() -> None:
