@@ -40,7 +40,7 @@ def run_scores(folder: Path) -> tuple[Score, ...]:
             baselines=_baselines(run, row),
         )
         for row in run.metrics
-        if row["split"] == split
+        if row["split"] == split and row["value"] is not None
     ]
     return (*found, *_interval_scores(folder))
 
@@ -50,7 +50,7 @@ def _baselines(run: Run, row: Mapping[str, Any]) -> dict[str, float]:
     return {
         one["baseline"]: one["value"]
         for one in run.baselines
-        if all(one[name] == row[name] for name in same)
+        if all(one[name] == row[name] for name in same) and one["value"] is not None
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from gnnmat.workflows.explain_crystal_tables import (
     one_table,
     summary_table,
 )
+from gnnmat.workflows.page_names import file_name, page_names
 
 if TYPE_CHECKING:
     from gnnmat.pages.crystal_explanation import CrystalPage
@@ -236,7 +236,7 @@ def _write_folder(found: CrystalExplanations, folder: Path, model: str) -> list[
     written = [
         write_atomically(folder / name, table.to_csv(index=False)) for name, table in tables.items()
     ]
-    pages = {one.id: f"{file_name(one.id)}.html" for one in list(found)[:MOST_PAGES]}
+    pages = page_names([one.id for one in list(found)[:MOST_PAGES]])
     written += [
         write_page(one, folder / pages[one.id], model=model) for one in list(found)[:MOST_PAGES]
     ]
@@ -244,8 +244,3 @@ def _write_folder(found: CrystalExplanations, folder: Path, model: str) -> list[
         index = folder / "index.html"
         written.insert(0, write_index(index, summary, pages, found.refused, model=model))
     return written
-
-
-def file_name(name: str) -> str:
-    """A name fit for a file: letters, numbers, dots, dashes and underscores."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "crystal"

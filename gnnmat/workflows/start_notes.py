@@ -57,9 +57,18 @@ def warn_of_start(taken: Taken, learned: Learned, config: RunConfig, prepared: P
             GnnmatWarning,
             stacklevel=2,
         )
-    shared = {one.name for one in learned.spec.targets.targets} & {
-        one.name for one in prepared.dataset.labels.spec.targets
-    }
+    units = {one.name: one.unit for one in learned.spec.targets.targets}
+    own = {one.name: one.unit for one in prepared.dataset.labels.spec.targets}
+    shared = units.keys() & own.keys()
+    other = sorted(name for name in shared if units[name] != own[name])
+    if other:
+        each = ", ".join(f"{name} in {units[name] or 'no unit'}" for name in other)
+        warnings.warn(
+            f"{learned.name} learned {each}, this run in "
+            f"{', '.join(own[name] or 'no unit' for name in other)}: its head is left out.",
+            GnnmatWarning,
+            stacklevel=2,
+        )
     if not shared:
         return
     known = _seen_by(Path(learned.name))

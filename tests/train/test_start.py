@@ -17,7 +17,7 @@ import gnnmat
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError, GnnmatWarning
 from gnnmat.models.cgcnn import CgcnnEncoder
-from gnnmat.sample import DataSpec
+from gnnmat.sample import DataSpec, TargetSpec
 from gnnmat.state import StateAttribute, StateSpec
 from gnnmat.train.checkpoint import load_run_config, read_tensors
 from gnnmat.train.config import (
@@ -272,6 +272,20 @@ def test_leak_through_the_other_run_is_said(tmp_path: Path) -> None:
             leaking, prepare(leaking, records()),
             learned=read_learned(trained().folder, str(trained().folder)),
         )  # fmt: skip
+
+
+def test_another_unit_of_the_same_target_is_said(tmp_path: Path) -> None:
+    learned = read_learned(trained().folder, str(trained().folder))
+    targets = tuple(replace(one, unit="nm3") for one in learned.spec.targets.targets)
+    other = replace(learned, spec=replace(learned.spec, targets=TargetSpec(targets)))
+    chosen = begun("volume")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make_hall(chosen, prepare(chosen, records()), learned=other)
+    said = [str(one.message) for one in caught if "nm3" in str(one.message)]
+    assert said == [
+        f"{learned.name} learned volume in nm3, this run in no unit: its head is left out."
+    ]
 
 
 @pytest.mark.parametrize("name", ["pcsmo-exchange", "hf://owner/model", "/gone/run"])
