@@ -87,7 +87,8 @@ def test_one_crystal_of_one_atom_is_refused_in_words(folder: Path, tmp_path: Pat
     (tmp_path / "values.csv").write_text("id,size\nAl,1\n")
     done = call(
         "train", "-s", folder / "Al.cif", "-t", tmp_path / "values.csv", "--epochs", 1, "-q",
-        "-o", tmp_path / "run",
+        "-o", tmp_path / "run", "--set", "model={kind: cgcnn}",
+        "--set", "input={kind: crystal_graph}",
     )  # fmt: skip
     assert done.exit_code == 2
     assert "single atom" in done.stderr
