@@ -244,7 +244,7 @@ def phonon_rows(tables: list[Frame], epochs: int) -> list[dict[str, Any]]:
         row(
             title + "gated MAE", single, unit, reach="<= 30",
             against="CGCNN 57.8, ALIGNN 29.5, coGN 29.7, coNGN 28.9, DenseGNN 23.5",
-            note=f"{epochs} epochs, all other rows train, no choice of the epoch; one value a seed. "
+            note=f"{epochs} epochs, all other rows train, no choice of the epoch; a value a seed. "
             "All folds had been run once before with an earlier design; what changed was chosen on "
             "formation energies and fold 0",
         ),
