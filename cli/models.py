@@ -33,7 +33,7 @@ def models_command(
 
       gnnmat models
 
-      gnnmat models mp-formation-energy
+      gnnmat models pcsmo-exchange
 
       gnnmat models --fetch owner/name
     """

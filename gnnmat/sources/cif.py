@@ -88,9 +88,9 @@ def _read_block(block: str) -> Crystal:
             fields = next(iter(parser.as_dict().values()))
             _check_fields(fields)
             structures = parser.parse_structures(primitive=False, on_error="raise")
-        except (GnnmatError, NotImplementedError) as error:
-            if isinstance(error, GnnmatError):
-                raise
+        except GnnmatError:
+            raise
+        except NotImplementedError as error:  # of pymatgen
             raise GnnmatError(f"The CIF could not be read: {error}") from error
         except ValueError as error:
             reason = str(error).strip().splitlines()[-1]

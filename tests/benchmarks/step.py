@@ -13,35 +13,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from results import paired, ratios, row, shared_data, write
+from speed_references import PygNetwork
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import CGConv
 
 from gnnmat.data.dataset import open_dataset
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.models.cgcnn import Cgcnn
-from gnnmat.models.encoder import mean_over_samples
 from gnnmat.models.expansion import GaussianExpansion
 from gnnmat.sample import Batch, DataSpec
 from gnnmat.sources.table import TableSource
 from gnnmat.tasks.head import MlpHead
-
-
-class Reference(nn.Module):
-    """The same network of PyG's layers."""
-
-    def __init__(self, width: int = 64) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(119, width)
-        self.expansion = GaussianExpansion()
-        self.layers = nn.ModuleList(CGConv(width, 41, batch_norm=True) for _ in range(3))
-        self.head = MlpHead(width, (128,), 1, 0.0)
-
-    def forward(self, batch: Batch) -> Tensor:
-        v, u = self.embedding(batch.z), self.expansion(batch.edge_length)
-        for layer in self.layers:
-            v = layer(v, batch.edge_index, u)
-        return self.head(mean_over_samples(v, batch))
 
 
 class Ours(nn.Module):
@@ -94,7 +76,7 @@ def main() -> None:
     for threads in (1, torch.get_num_threads()):
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        reference = Stepper(Reference(), batch, target)
+        reference = Stepper(PygNetwork(64, 3, GaussianExpansion(), 41), batch, target)
         ours = Stepper(Ours(), batch, target)
         slow, fast = paired(reference.step, ours.step, runs=options.runs, warm=2)
         note = f"{atoms:,} atoms, {edges:,} edges; ours {1e3 * np.median(fast):.0f} ms"

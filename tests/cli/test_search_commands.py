@@ -114,6 +114,16 @@ def test_audit_notes_what_the_first_run_knew(invoke: Invoke, tmp_path: Path) -> 
     assert "Note: 12 labels may be training labels of /gone" in shown.output
 
 
+def test_ids_that_look_like_markup_are_printed_as_they_are(invoke: Invoke, tmp_path: Path) -> None:
+    run = shutil.copytree(trained().folder, tmp_path / "run")
+    table = pd.read_csv(run / "predictions.csv")
+    table["id"] = table["id"].astype(str) + "[/b][bold]"
+    table.to_csv(run / "predictions.csv", index=False)
+    shown = invoke("audit", run)
+    assert shown.exit_code == 0
+    assert "[/b][bold]" in shown.output
+
+
 def test_audit_lists_and_writes(invoke: Invoke, tmp_path: Path) -> None:
     run = trained().folder
     shown = invoke("audit", run, "--top", 3, "-o", tmp_path / "a.csv")

@@ -126,21 +126,20 @@ def test_models_that_read_no_crystals_or_predict_no_number_are_refused(
     assert "metal" in caught.value.why
 
 
+def changes_of(**columns: Any) -> pd.DataFrame:
+    """Two crystals strained alike."""
+    alike = {"target": "gap", "unit": "eV", "kind": "strain", "amount": 0.01}
+    return pd.DataFrame({"id": ["a", "b"], **alike, **columns})
+
+
 def test_summary_is_a_mean_over_crystals() -> None:
-    table = pd.DataFrame(
-        {
-            "id": ["a", "b"],
-            "target": "gap",
-            "unit": "eV",
-            "kind": "strain",
-            "amount": 0.01,
-            "change": [0.1, -0.3],
-            "half_width": [0.2, 0.2],
-            "prediction": [1.1, 0.7],
-            "interval_low": [0.8, 0.8],
-            "interval_high": [1.2, 1.2],
-            "in_domain": [True, False],
-        }
+    table = changes_of(
+        change=[0.1, -0.3],
+        half_width=0.2,
+        prediction=[1.1, 0.7],
+        interval_low=0.8,
+        interval_high=1.2,
+        in_domain=[True, False],
     )
     (row,) = summarise(table, {"gap": 0.4}).to_dict("records")
     assert row["mean_change"] == pytest.approx(0.2)
@@ -153,19 +152,12 @@ def test_summary_is_a_mean_over_crystals() -> None:
 
 def test_an_interval_that_is_a_factor_is_left_by_what_lies_outside() -> None:
     """1 within 0.37 .. 2.72: 0.2 lies outside, 2.5 inside, though it is further off."""
-    table = pd.DataFrame(
-        {
-            "id": ["a", "b"],
-            "target": "K",
-            "unit": "GPa",
-            "kind": "strain",
-            "amount": 0.01,
-            "change": [-0.8, 1.5],
-            "prediction": [0.2, 2.5],
-            "interval_low": 0.37,
-            "interval_high": 2.72,
-            "half_width": 1.175,
-        }
+    table = changes_of(
+        change=[-0.8, 1.5],
+        half_width=1.175,
+        prediction=[0.2, 2.5],
+        interval_low=0.37,
+        interval_high=2.72,
     )
     for row, beyond in ((table[:1], 1.0), (table[1:], 0.0)):
         assert summarise(row, {}).iloc[0]["beyond"] == beyond
