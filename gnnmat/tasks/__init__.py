@@ -10,12 +10,13 @@ from gnnmat.tasks.classification import Classification
 from gnnmat.tasks.duq import Duq
 from gnnmat.tasks.gaussian import Gaussian
 from gnnmat.tasks.joint import Joint
+from gnnmat.tasks.pu import Pu
 from gnnmat.tasks.reconstruction import Reconstruction
 from gnnmat.tasks.regression import Regression
 from gnnmat.tasks.task import Loss, Task
 
 TaskConfig = Annotated[
-    Regression | Classification | Duq | Gaussian | Joint | Reconstruction,
+    Regression | Classification | Pu | Duq | Gaussian | Joint | Reconstruction,
     Field(discriminator="kind"),
 ]
 """Every task; a new one is a file and a name here."""
@@ -26,6 +27,7 @@ __all__ = [
     "Gaussian",
     "Joint",
     "Loss",
+    "Pu",
     "Reconstruction",
     "Regression",
     "Task",

@@ -125,8 +125,11 @@ def compare(part: Part, ours: list[Run], theirs: list[Run]) -> list[dict[str, An
         label = f"{part.title}: " + (f"{target}, " if left[0]["target"].nunique() > 1 else "")
         note = f"{epochs} epochs; the epoch is chosen on the same rows"
         add = lambda name, values, **more: rows.append(row(label + name, values, part.unit, **more))  # noqa: B023, E731
-        add("gated MAE", [one["error"].mean() for one in mine], against=part.anchor, note=note)
-        add("own cgcnn MAE", [one["error"].mean() for one in own], note=note)
+        add(
+            "gated MAE", [one["error"].mean() for one in mine],
+            against=part.anchor, note=note + precisions(ours),
+        )  # fmt: skip
+        add("own cgcnn MAE", [one["error"].mean() for one in own], note=note + precisions(theirs))
         low, high = bootstrap(
             np.mean([one["error"] for one in mine], axis=0),
             np.mean([one["error"] for one in own], axis=0),
@@ -147,6 +150,12 @@ def compare(part: Part, ours: list[Run], theirs: list[Run]) -> list[dict[str, An
             add(f"mean of {len(own)} own cgcnn MAE", together(own)["error"].mean())
         rows += trivial(part, ours[0], target, label)
     return rows
+
+
+def precisions(runs: list[Run]) -> str:
+    """Words on the arithmetic of each run, where it is not float32 throughout."""
+    found = [str(load_run_config(run.folder).trainer.precision) for run in runs]
+    return "" if set(found) == {"32-true"} else f"; precision, seed by seed: {', '.join(found)}"
 
 
 def distribution(

@@ -169,10 +169,11 @@ class TaskCase:
     classes: bool
     level: Level = "sample"
     points: int = 1  # of the second target, which is a curve if there are several
+    names: tuple[tuple[str, ...], ...] = (("A", "B"), ("x", "y", "z"))  # of the classes
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        names = (("A", "B"), ("x", "y", "z")) if self.classes else ((), ())
+        names = self.names if self.classes else ((), ())
         return Target("first", "eV", self.level, names[0]), Target(
             "second", "", self.level, names[1], self.points
         )
@@ -226,7 +227,12 @@ def task_cases() -> dict[str, TaskCase]:
             continue
         for level in ("atom", "sample"):
             example = config.example()
-            cases[f"{level}-{kind}"] = TaskCase(example.build, example.classes, level)
+            case = TaskCase(example.build, example.classes, level)
+            if example.classes and not takes(case):  # some take two classes, and whole crystals
+                case = replace(case, names=(("A", "B"), ("x", "y")))
+                if level == "atom" and not takes(case):
+                    continue
+            cases[f"{level}-{kind}"] = case
         curves = TaskCase(config.example().build, config.example().classes, points=3)
         if not curves.classes and takes(curves):
             cases[f"curve-{kind}"] = curves
