@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from rich.console import Console
 
-from gnnmat.data.loading import DataModule
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
-from gnnmat.sample import DataSpec
 from gnnmat.sources.records import Records
-from gnnmat.state import StateSpec
-from gnnmat.train.checkpoint import build, load_run_config, save_trained
+from gnnmat.train.checkpoint import load_run_config, save_trained
 from gnnmat.train.config import RunConfig
 from gnnmat.train.environment import check_fingerprints, start_of, write_environment
-from gnnmat.train.fit import fit, plain_errors, start_seed
+from gnnmat.train.fit import fit, plain_errors
 from gnnmat.train.hall import Hall
 from gnnmat.train.prediction_table import prediction_table
 from gnnmat.train.predictor import predict_rows
-from gnnmat.train.start import Learned, spec_as_begun, take
+from gnnmat.workflows.assembly import make_data, make_hall, spec_of
 from gnnmat.workflows.evaluation import Evaluation, evaluate
 from gnnmat.workflows.preparation import Prepared, prepare, truth_table
 from gnnmat.workflows.run_folder import (
@@ -42,10 +40,12 @@ from gnnmat.workflows.run_folder import (
     write_refused,
 )
 from gnnmat.workflows.run_report import write_run
-from gnnmat.workflows.start_notes import describe_start, warn_of_start
+from gnnmat.workflows.start_notes import describe_start
 from gnnmat.workflows.transfer import find_start, keep_start, read_start, with_start
 
-__all__ = ["Run", "free_folder", "open_run", "resume_training", "train"]
+__all__ = ["Judge", "Run", "free_folder", "open_run", "predicted", "resume_training", "train"]
+
+Judge = Callable[[Prepared, Hall], Evaluation]
 
 
 def train(
@@ -57,6 +57,8 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     start: Path | None = None,
+    prepared: Prepared | None = None,
+    judge: Judge | None = None,
     console: Console | None = None,
 ) -> Run:
     """A finished run in ``folder``.
@@ -70,6 +72,9 @@ def train(
         overwrite: replace a run that is there.
         start: folder of several runs, this one among them, which may hold a copy of the run to
             begin with.
+        prepared: samples and parts, instead of those of the config; for several fits on rows of
+            one data set.
+        judge: what the predictions are worth, instead of scores, baselines and audit.
         console: for progress; None is silent.
 
     Raises:
@@ -83,7 +88,7 @@ def train(
         try:
             place = _start_place(config, folder, start, resume=resume)
             config = with_start(config, place, own_model=model is not None)
-            prepared = prepare(config, records, quiet=quiet)
+            prepared = prepared or prepare(config, records, quiet=quiet)
             fingerprints = _fingerprints(prepared)
             learned = read_start(config, place)
             # An interrupted run has its weights in a checkpoint, and has written down the rest.
@@ -111,21 +116,30 @@ def train(
             folder,
             hall.encoder,
             hall.task,
-            _spec(prepared, taken),
+            spec_of(prepared, taken),
             augment=hall.augment,
             own_model=model is not None,
         )
-        found = _judge(prepared, hall, seed=config.trainer.seed, quiet=quiet)
+        found = (
+            judge(prepared, hall)
+            if judge is not None
+            else _judge(prepared, hall, seed=config.trainer.seed, quiet=quiet)
+        )
         return write_run(folder, config, prepared, found, hall, time.monotonic() - began)
 
 
 def _judge(prepared: Prepared, hall: Hall, *, seed: int, quiet: bool) -> Evaluation:
     """Predictions for all labelled rows, and what they are worth."""
-    dataset, task = prepared.dataset, hall.task
     used = np.flatnonzero(prepared.parts != "")
-    decoded = predict_rows(hall.encoder, task, dataset, used, augment=hall.augment, draw="fixed")
-    table = prediction_table(task, dataset, used, decoded, formulas(dataset))
-    return evaluate(prepared, truth_table(prepared, table), seed=seed, quiet=quiet)
+    return evaluate(prepared, predicted(prepared, hall, used), seed=seed, quiet=quiet)
+
+
+def predicted(prepared: Prepared, hall: Hall, rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Predictions for these rows beside their truth and part."""
+    dataset, task = prepared.dataset, hall.task
+    decoded = predict_rows(hall.encoder, task, dataset, rows, augment=hall.augment, draw="fixed")
+    table = prediction_table(task, dataset, rows, decoded, formulas(dataset))
+    return truth_table(prepared, table)
 
 
 def _start_place(
@@ -138,74 +152,10 @@ def _start_place(
     return find_start(config, folder, *copies, *([start] if start is not None else []))
 
 
-def make_hall(
-    config: RunConfig,
-    prepared: Prepared,
-    *,
-    model: Encoder | None = None,
-    learned: Learned | None = None,
-    taken: Mapping[str, Any] | None = None,
-) -> tuple[Hall, Mapping[str, Any] | None]:
-    """Encoder and task for these data, and what they have taken from another run.
-
-    Args:
-        config: of the run.
-        prepared: samples and parts.
-        model: an encoder of the user's own, instead of ``config.model``.
-        learned: by the run to begin with; None where weights are drawn or are in a checkpoint.
-        taken: from it, as an interrupted run has written down.
-    """
-    if learned is not None:
-        taken = {"neighbours": learned.spec.neighbours, "state": asdict(learned.spec.state)}
-    start_seed(config.trainer.seed)
-    spec = _spec(prepared, taken)
-    encoder, task = build(config, spec, model)
-    task.prepare(_labels_of(prepared, task.level))
-    if learned is not None:
-        found = take(learned, encoder, task, config, spec)
-        warn_of_start(found, learned, config, prepared)
-        taken = found.to_dict()
-    augment = config.augment.build(spec)
-    augment.prepare()
-    hall = Hall(encoder, task, config.optimizer, config.trainer.seed, augment, config.start)
-    return hall, taken
-
-
-def _spec(prepared: Prepared, taken: Mapping[str, Any] | None) -> DataSpec:
-    """The training rows in short; an encoder reckons in the averages of its first run."""
-    spec = prepared.dataset.spec(prepared.rows("train"))
-    if not taken:
-        return spec
-    state = StateSpec.from_dict(taken.get("state", {}))
-    return spec_as_begun(spec, float(taken["neighbours"]), state)
-
-
 def _tell(config: RunConfig, taken: Mapping[str, Any] | None, console: Console | None) -> None:
     if taken and console is not None:
         for line in describe_start(taken, config.start):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-def make_data(config: RunConfig, prepared: Prepared) -> DataModule:
-    """Batches of the training and the validation rows."""
-    return DataModule(
-        prepared.dataset,
-        prepared.rows("train"),
-        prepared.rows("val"),
-        batch_size=config.trainer.batch_size,
-        seed=config.trainer.seed,
-        workers=config.trainer.workers,
-        batch_edges=config.trainer.batch_edges,
-    )
-
-
-def _labels_of(prepared: Prepared, level: str) -> Any:
-    dataset, rows = prepared.dataset, prepared.rows("train")
-    if level == "sample":
-        assert dataset.labels.sample is not None
-        return dataset.labels.sample[rows]
-    assert dataset.labels.atom is not None
-    return dataset.labels.atom[dataset.store.rows_of(rows, "atom")]
 
 
 def _fingerprints(prepared: Prepared) -> dict[str, str]:

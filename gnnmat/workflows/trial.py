@@ -11,8 +11,8 @@ from rich.console import Console
 from gnnmat.train.callbacks import EachEpoch
 from gnnmat.train.config import RunConfig
 from gnnmat.train.fit import fit, plain_errors
+from gnnmat.workflows.assembly import make_data, make_hall
 from gnnmat.workflows.preparation import Prepared
-from gnnmat.workflows.training import make_data, make_hall
 from gnnmat.workflows.transfer import read_start
 
 

@@ -17,7 +17,7 @@ from gnnmat.data.loading import DataModule, EpochBatches, loader
 from gnnmat.data.packing import EdgeBudget
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import CrystalGraph
-from gnnmat.workflows import training
+from gnnmat.workflows import assembly
 
 from .tiny import config, graph_cache, records  # noqa: F401
 
@@ -143,10 +143,10 @@ def test_loader_keeps_the_budget_with_the_edges_of_its_graphs() -> None:
 
 def test_budget_of_edges_is_an_option_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    monkeypatch.setattr(training, "DataModule", lambda *_, **options: found.append(options))
-    training.make_data(config(trainer__batch_edges=100), MagicMock())
+    monkeypatch.setattr(assembly, "DataModule", lambda *_, **options: found.append(options))
+    assembly.make_data(config(trainer__batch_edges=100), MagicMock())
     assert found[0]["batch_edges"] == 100
-    training.make_data(config(), MagicMock())
+    assembly.make_data(config(), MagicMock())
     assert found[1]["batch_edges"] is None
 
 

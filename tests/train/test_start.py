@@ -30,11 +30,12 @@ from gnnmat.train.config import (
 )
 from gnnmat.train.hall import Hall, make_optimizer, make_schedule
 from gnnmat.train.start import Learned, read_learned, spec_as_begun
+from gnnmat.workflows.assembly import make_hall
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.ensemble import train_ensemble
 from gnnmat.workflows.preparation import prepare
 from gnnmat.workflows.start_notes import describe_start, warn_of_known_rows
-from gnnmat.workflows.training import make_hall, resume_training, train
+from gnnmat.workflows.training import resume_training, train
 from gnnmat.workflows.transfer import find_start, with_start
 
 from .tiny import (  # noqa: F401
