@@ -23,6 +23,7 @@ from .fit_spectrum import fit_spectrum_command
 from .foreign import foreign_command
 from .models import models_command
 from .predict import predict_command
+from .pu import pu_command
 from .sensitivity import sensitivity_command
 from .simulate import simulate_command
 from .train import train_command
@@ -132,6 +133,7 @@ app.command("evaluate")(evaluate_command)
 app.command("crossval")(crossval_command)
 app.command("tune")(tune_command)
 app.command("audit")(audit_command)
+app.command("pu")(pu_command)
 app.command("models")(models_command)
 app.command("config")(config_command)
 app.add_typer(datasets_app, name="datasets")

@@ -14,11 +14,15 @@ def shipped(room: Literal["datasets", "configs"]) -> Path:
 
 
 @cache
-def recipes(kind: Literal["training", "simulation"]) -> dict[str, Path]:
-    """The shipped recipes of one kind by name; those of simulations list ``hypotheses``."""
+def recipes(kind: Literal["training", "simulation", "pu"]) -> dict[str, Path]:
+    """The shipped recipes of one kind by name; a section of their own tells the others apart."""
     import yaml
 
     files = sorted(shipped("configs").glob("*.yaml"))
     plain = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    wanted = kind == "simulation"
-    return {file.stem: file for file, tree in plain.items() if ("hypotheses" in tree) == wanted}
+    mark = {"simulation": "hypotheses", "pu": "pu"}
+    kinds = {
+        file: next((one for one, section in mark.items() if section in tree), "training")
+        for file, tree in plain.items()
+    }
+    return {file.stem: file for file, found in kinds.items() if found == kind}

@@ -133,6 +133,12 @@ class FoldsSplit(BaseModel):
     )
     val: float = Field(0.1, ge=0, lt=1, description="Fraction of the other folds used as val.")
     seed: int = Field(18012019, ge=0, le=2**32 - 1, description="For shuffling and for val.")
+    val_seed: int | None = Field(
+        None,
+        ge=0,
+        description="With by: val is drawn by this seed before the folds are cut, so that it is "
+        "the same for all folds and seeds, and no fold judges it.",
+    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> FoldsSplit:
@@ -140,6 +146,8 @@ class FoldsSplit(BaseModel):
             raise ValueError(f"index {self.index}: the {self.k} folds count from 0 to {self.k - 1}")
         if self.stratified and self.by is not None:
             raise ValueError("folds are either stratified or by group, not both")
+        if self.val_seed is not None and self.by is None:
+            raise ValueError("val_seed needs by: it draws groups")
         return self
 
     @classmethod
@@ -155,6 +163,11 @@ class FoldsSplit(BaseModel):
         """
         need_rows(rows.n)
         groups = None if self.by is None else rows.groups(self.by)
+        if groups is not None and self.val_seed is not None:
+            parts = draw_groups(groups, self.val, 0.0, self.val_seed, str(self.by))
+            free = np.flatnonzero(parts == "train")
+            parts[free[self._fold(rows, groups[free])[1]]] = "test"
+            return parts
         rest, test = self._fold(rows, groups)
         parts = np.full(rows.n, "train", dtype="<U5")
         parts[test] = "test"
@@ -167,7 +180,8 @@ class FoldsSplit(BaseModel):
 
     def _fold(self, rows: SplitTable, groups: NDArray[np.str_] | None) -> tuple[Rows, Rows]:
         state = self.seed if self.shuffle else None
-        available = rows.n if groups is None else len(set(groups.tolist()))
+        n = rows.n if groups is None else len(groups)
+        available = n if groups is None else len(set(groups.tolist()))
         if self.k > available:
             what = "rows" if groups is None else f"groups by {self.by}"
             raise GnnmatError(
@@ -186,7 +200,7 @@ class FoldsSplit(BaseModel):
         with warnings.catch_warnings():
             # A class with fewer members than folds is missing from some; that is unavoidable.
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            pairs = list(folds.split(np.zeros(rows.n), labels, groups))
+            pairs = list(folds.split(np.zeros(n), labels, groups))
         return pairs[self.index]
 
 

@@ -7,12 +7,21 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gnnmat.data.split_bag import BagSplit
 from gnnmat.data.split_folds import ColumnSplit, FoldsSplit
 from gnnmat.data.split_groups import draw_elements, draw_groups
 from gnnmat.data.split_table import Parts, SplitTable, draw_counts, need_rows
 from gnnmat.errors import GnnmatError, did_you_mean
 
-__all__ = ["ColumnSplit", "FoldsSplit", "GroupSplit", "RandomSplit", "Split", "SplitTable"]
+__all__ = [
+    "BagSplit",
+    "ColumnSplit",
+    "FoldsSplit",
+    "GroupSplit",
+    "RandomSplit",
+    "Split",
+    "SplitTable",
+]
 
 
 class _Fractions(BaseModel):
@@ -124,4 +133,6 @@ class GroupSplit(_Fractions):
         return parts
 
 
-Split = Annotated[RandomSplit | GroupSplit | ColumnSplit | FoldsSplit, Field(discriminator="kind")]
+Split = Annotated[
+    RandomSplit | GroupSplit | ColumnSplit | FoldsSplit | BagSplit, Field(discriminator="kind")
+]

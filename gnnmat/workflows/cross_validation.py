@@ -29,7 +29,7 @@ from gnnmat.workflows.run_folder import (
     is_finished,
     open_run,
 )
-from gnnmat.workflows.training import train
+from gnnmat.workflows.training import Judge, train
 from gnnmat.workflows.transfer import find_start, keep_start, with_start
 
 
@@ -156,6 +156,7 @@ def finish_run(
     console: Console | None,
     what: str = "a fold",
     start: Path | None = None,
+    judge: Judge | None = None,
 ) -> Run:
     """One fit among several: opened if it is finished, gone on with if it was interrupted.
 
@@ -167,6 +168,7 @@ def finish_run(
         console: for progress.
         what: for messages.
         start: folder of all fits, which may hold a copy of the run to begin with.
+        judge: what the predictions are worth, instead of scores, baselines and audit.
 
     Raises:
         GnnmatError: the folder holds another config's.
@@ -187,6 +189,7 @@ def finish_run(
         resume=resume,
         overwrite=not resume,
         start=start,
+        judge=judge,
         console=console,
     )
 

@@ -108,7 +108,7 @@ def train_ensemble(
     forget_verdicts(folder)
     keep_start(config, place, folder)
     write_atomically(folder / ENSEMBLE, json.dumps({"members": members}))
-    same = _same_rows(config, records)
+    same = same_rows(config, records)
     runs = []
     for number in range(members):
         home = folder / MEMBERS / str(number)
@@ -174,8 +174,8 @@ def member_config(config: RunConfig, number: int) -> RunConfig:
     )
 
 
-def _same_rows(config: RunConfig, records: Records | None) -> Records | None:
-    """The records that all members use: a limited number is drawn by the seed of the ensemble."""
+def same_rows(config: RunConfig, records: Records | None) -> Records | None:
+    """The records that all fits use: a limited number is drawn by the seed of the config."""
     limit = config.data.limit
     if limit is None:
         return records

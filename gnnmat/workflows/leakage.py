@@ -108,6 +108,11 @@ def _same(train: Sequence[str], test: Sequence[str]) -> tuple[NDArray[np.int64],
     return np.array([first.get(key, -1) for key in test], dtype=np.int64), test
 
 
+def partners(train: AuditRows, test: AuditRows) -> NDArray[np.int64]:
+    """(test,) the train row that a test row nearly duplicates, see `audit`; -1 for none."""
+    return _near(train, test)[0]
+
+
 def _near(train: AuditRows, test: AuditRows) -> tuple[NDArray[np.int64], Sequence[str]]:
     """(test,) the train row nearest in volume among equals, -1 where none is near; and names."""
     n_train = len(train.ids)

@@ -57,7 +57,6 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     start: Path | None = None,
-    prepared: Prepared | None = None,
     judge: Judge | None = None,
     console: Console | None = None,
 ) -> Run:
@@ -72,8 +71,6 @@ def train(
         overwrite: replace a run that is there.
         start: folder of several runs, this one among them, which may hold a copy of the run to
             begin with.
-        prepared: samples and parts, instead of those of the config; for several fits on rows of
-            one data set.
         judge: what the predictions are worth, instead of scores, baselines and audit.
         console: for progress; None is silent.
 
@@ -88,7 +85,7 @@ def train(
         try:
             place = _start_place(config, folder, start, resume=resume)
             config = with_start(config, place, own_model=model is not None)
-            prepared = prepared or prepare(config, records, quiet=quiet)
+            prepared = prepare(config, records, quiet=quiet)
             fingerprints = _fingerprints(prepared)
             learned = read_start(config, place)
             # An interrupted run has its weights in a checkpoint, and has written down the rest.

@@ -93,7 +93,7 @@ def check_split_names_a_part_for_every_row(config: Config) -> None:
     split: Any = config.example()  # type: ignore[attr-defined]
     formulas = [f"{symbol}{n}O" for symbol in ("Li", "Na", "K", "Mg", "Ca") for n in range(2, 8)]
     words = ["train", "train", "val", "test", "train"] * 6
-    table = SplitTable(30, pd.DataFrame({"split": words}), formulas, formulas)
+    table = SplitTable(30, pd.DataFrame({"split": words}), formulas, formulas, [0, 1, 0] * 10)
     parts = split.assign(table)
     assert parts.shape == (30,), f"{parts.shape} for 30 rows"
     assert set(parts.tolist()) <= {"train", "val", "test", ""}, set(parts.tolist())

@@ -1,0 +1,252 @@
+"""``report.html`` of a PU run: what was found, what it is worth, and what nobody can know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gnnmat.pages.figures import Figure
+from gnnmat.pages.markup import (
+    ABSENT,
+    Markup,
+    formula_markup,
+    join,
+    number,
+    plural,
+    shortened,
+    table,
+    tag,
+)
+from gnnmat.pages.periodic_table import elements_of, periodic_table
+from gnnmat.pages.pu_figures import (
+    POSITIVE,
+    UNLABELLED,
+    column_figure,
+    flagged_figure,
+    histograms,
+    precision_figure,
+)
+from gnnmat.pages.sections import config_section, plot, section
+from gnnmat.pages.shell import shell
+
+LISTED = 30
+LEAST_OF_AN_ELEMENT = 5
+SHOWN_SHARES = (0.1, 0.221, 0.3)
+
+
+def pu_page(title: str, scores: pd.DataFrame, summary: Mapping[str, Any], config_yaml: str) -> str:
+    """The whole page as HTML text.
+
+    Args:
+        title: name of the run.
+        scores: a row a crystal, as in ``scores.csv``.
+        summary: as in ``pu.json``.
+        config_yaml: the recipe.
+    """
+    figures: dict[str, Figure] = {
+        "scores": histograms(scores),
+        "flagged": flagged_figure(
+            [one for one in summary["models"] if ", rows that have" not in one["name"]]
+        ),
+        "precision": precision_figure(summary),
+    }
+    sections = [
+        section(
+            "Scores",
+            tag(
+                "div",
+                plot("scores", "distribution of the scores"),
+                plot("flagged", "positives found against unlabelled rows flagged"),
+                class_="pair",
+            ),
+            lead=_scores_words(summary),
+        ),
+        section("What it is compared with", _models(summary), lead=_models_words()),
+        section(
+            "If positives are rare among the unlabelled",
+            plot("precision", "precision over the prior", "wide"),
+            lead=_prior_words(summary),
+        ),
+        _columns(scores, summary, figures),
+        _elements(scores),
+        section("Families", _families(scores), lead=_families_words()),
+        section(
+            "Unlabelled crystals with the highest scores",
+            _top(scores),
+            lead=f"The first {LISTED}; all of them are in scores.csv.",
+        ),
+        config_section(config_yaml),
+    ]
+    header = tag(
+        "header",
+        tag("h1", title),
+        tag("p", _subtitle(summary), class_="muted"),
+        tag("dl", _facts(summary), class_="facts"),
+    )
+    counts = {key: summary[key] for key in ("positives", "unlabelled", "fits", "method")}
+    # One panel: the script draws what panels hold.
+    inside = tag("div", *sections, class_="panel")
+    return shell(title, header, inside, figures, counts)
+
+
+def _subtitle(summary: Mapping[str, Any]) -> str:
+    how = {
+        "folds": "every row scored by fits that have learned from other folds",
+        "bags": "every unlabelled row scored by the bags that did not draw it",
+    }[summary["method"]]
+    return (
+        f"{plural(summary['positives'], 'positive')}, {summary['unlabelled']:,} unlabelled; "
+        f"{plural(summary['fits'], 'fit')}, {how}"
+    )
+
+
+def _between(one: Mapping[str, Any], scale: float = 100) -> str:
+    if one["low"] != one["low"] or one["low"] is None:
+        return ""
+    return f"{number(scale * one['low'])} to {number(scale * one['high'])}"
+
+
+def _facts(summary: Mapping[str, Any]) -> Markup:
+    model, threshold = summary["models"][0], summary["threshold"]
+    facts = [
+        (f"positives found above {threshold:g}", summary["recall"], "%"),
+        (f"unlabelled flagged above {threshold:g}", summary["flagged"], "%"),
+        ("a positive ranks above an unlabelled row", model["ranking"], "%"),
+        ("positives among the unlabelled, at most", summary["prior_at_most"], "%"),
+    ]
+    return join(
+        tag(
+            "div",
+            tag("dt", name),
+            tag("dd", f"{number(100 * one['value'])}{unit} ", tag("small", _between(one))),
+        )
+        for name, one, unit in facts
+    )
+
+
+def _scores_words(summary: Mapping[str, Any]) -> str:
+    left = summary.get("twins", 0)
+    words = (
+        "A score says how much a crystal looks like the positives to fits that have not seen it. "
+        "It ranks; it is no probability of being positive, because no crystal is known to be "
+        "negative."
+    )
+    if left:
+        words += (
+            f" {plural(left, 'unlabelled crystal')} with the structure of a positive one "
+            "were left out (twins.csv)."
+        )
+    return words
+
+
+def _models_words() -> str:
+    return (
+        "Positives found where that share of the unlabelled rows is flagged, with 95% intervals "
+        "from groups drawn anew. Rankings count rows that a model can score; where a column is "
+        "empty the model is shown on the same rows beside it. Spies are positives that were "
+        "hidden among the unlabelled rows."
+    )
+
+
+def _models(summary: Mapping[str, Any]) -> Markup:
+    head = ["", "positives", "unlabelled", "ranking / %"]
+    head += [f"found at {100 * share:g}%" for share in SHOWN_SHARES]
+    lines = []
+    for one in summary["models"]:
+        at = {round(row["share"], 4): row for row in one["recall_at"]}
+        cells: list[object] = [one["name"], f"{one['positives']:,}", f"{one['unlabelled']:,}"]
+        cells += [_cell(one["ranking"])]
+        cells += [_cell(at[share]) if share in at else ABSENT for share in SHOWN_SHARES]
+        lines.append(cells)
+    return table(head, lines, numeric=range(1, len(head)), class_="metrics")
+
+
+def _cell(one: Mapping[str, Any]) -> Markup:
+    value = tag("span", number(100 * one["value"]), class_="score")
+    return join([value, tag("small", _between(one))])
+
+
+def _prior_words(summary: Mapping[str, Any]) -> str:
+    bound = summary["prior_at_most"]
+    return (
+        "How many of the flagged crystals are positive depends on how many of all unlabelled ones "
+        "are, which no data of this kind can tell. The scores allow "
+        f"{number(100 * bound['value'])}% at most ({_between(bound)}); the share may be far "
+        "smaller."
+    )
+
+
+def _columns(
+    scores: pd.DataFrame, summary: Mapping[str, Any], figures: dict[str, Figure]
+) -> Markup:
+    plots = []
+    names = [one["name"].removesuffix(" alone") for one in summary["models"]]
+    for name in names:
+        if name in scores.columns and name not in ("composition",):
+            made = column_figure(scores, name)
+            if made is not None:
+                figures[f"column-{name}"] = made
+                plots.append(plot(f"column-{name}", f"score over {name}", "wide"))
+    return section("Scores over other columns", *plots)
+
+
+def _elements(scores: pd.DataFrame) -> Markup:
+    unlabelled = scores[(scores["label"] == UNLABELLED) & scores["score"].notna()]
+    rows = [
+        (symbol, score)
+        for formula, score in zip(unlabelled["formula"], unlabelled["score"], strict=True)
+        for symbol in elements_of(str(formula))
+    ]
+    table_ = pd.DataFrame(rows, columns=["element", "score"]).groupby("element")["score"]
+    found = table_.agg(["mean", "size"])
+    found = found[found["size"] >= LEAST_OF_AN_ELEMENT]
+    if not len(found):
+        return Markup("")
+    return section(
+        "Mean score of the unlabelled crystals of each element",
+        periodic_table(found["mean"].to_dict(), found["size"].to_dict(), "mean score"),
+        lead=f"Elements in fewer than {LEAST_OF_AN_ELEMENT} unlabelled crystals are left out.",
+    )
+
+
+def _families_words() -> str:
+    return (
+        "Crystals of one prototype (space group and Wyckoff positions), the families with most "
+        "unlabelled crystals: how many are positive already, and what the others score."
+    )
+
+
+def _families(scores: pd.DataFrame) -> Markup:
+    known = scores[scores["prototype"].astype(str) != ""]
+    rows = []
+    for name, group in known.groupby("prototype"):
+        unlabelled = group.loc[group["label"] == UNLABELLED, "score"].dropna()
+        if len(unlabelled):
+            made = int((group["label"] == POSITIVE).sum())
+            rows.append((str(name), made, len(unlabelled), unlabelled.mean(), unlabelled.max()))
+    rows.sort(key=lambda row: (-row[2], row[0]))
+    lines = [
+        (shortened(name, 60), f"{made:,}", f"{many:,}", number(mean), number(best))
+        for name, made, many, mean, best in rows[:LISTED]
+    ]
+    head = ("prototype", "positives", "unlabelled", "mean score", "highest")
+    return table(head, lines, numeric=(1, 2, 3, 4))
+
+
+def _top(scores: pd.DataFrame) -> Markup:
+    rows = scores[scores["label"] == UNLABELLED].sort_values("score", ascending=False)
+    lines: Sequence[Sequence[object]] = [
+        (
+            row["id"],
+            formula_markup(row["formula"]),
+            number(row["score"]),
+            number(row["standard_error"]),
+            f"{row['fits']}",
+            shortened(row["prototype"], 60),
+        )
+        for row in rows.head(LISTED).to_dict("records")
+    ]
+    head = ("id", "formula", "score", "standard error", "fits", "prototype")
+    return table(head, lines, numeric=(2, 3, 4))

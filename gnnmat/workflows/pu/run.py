@@ -1,0 +1,218 @@
+"""From a PU recipe to scores, their worth, and a committee that scores new crystals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.console import Console
+
+from gnnmat.atomic import write_atomically
+from gnnmat.data.symmetry import formulas
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.records import Records
+from gnnmat.train.committee import ENSEMBLE, MEMBERS, Committee, load_committee
+from gnnmat.workflows.cross_validation import finish_run
+from gnnmat.workflows.ensemble import same_rows
+from gnnmat.workflows.outdated import forget_verdicts
+from gnnmat.workflows.preparation import Prepared, choose_columns, prepare, split_table
+from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED, checked_labels, draw_spies, with_labels
+from gnnmat.workflows.pu.options import PuConfig, load_pu
+from gnnmat.workflows.pu.scores import judge_member, out_of_bag
+from gnnmat.workflows.pu.twins import twins
+from gnnmat.workflows.pu.verdict import verdict
+from gnnmat.workflows.run_folder import METRICS, Run, begin, claim, is_finished, write_refused
+
+RECIPE, SCORES, SUMMARY, TWINS = "pu.yaml", "scores.csv", "pu.json", "twins.csv"
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class PuRun:
+    """A finished PU run.
+
+    Args:
+        folder: everything it wrote; a committee of all fits for new crystals.
+        scores: a row a labelled crystal: ``id``, ``formula``, ``label``, ``score``,
+            ``standard_error``, ``fits``, ``spy``, and what it is compared with.
+        summary: what the scores are worth, as in ``pu.json``.
+    """
+
+    folder: Path
+    scores: pd.DataFrame
+    summary: dict[str, Any]
+
+    def load(self) -> Committee:
+        """All fits, ready to score new crystals together."""
+        return load_committee(self.folder)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What all fits share: crystals, true labels, and the labels that the fits are told."""
+
+    records: Records
+    prepared: Prepared
+    label: NDArray[np.object_]
+    spy: NDArray[np.bool_]
+    twins: pd.DataFrame
+
+
+def learn_pu(
+    config: PuConfig,
+    folder: Path,
+    *,
+    records: Records | None = None,
+    overwrite: bool = False,
+    console: Console | None = None,
+    on_fit: Callable[[int, Run], None] | None = None,
+) -> PuRun:
+    """A finished PU run in ``folder``, fit k in ``folder/members/k``.
+
+    Finished fits are kept and an interrupted one goes on after its last epoch, so that the same
+    call again, or one with more fits, adds only what is missing.
+
+    Args:
+        config: from `gnnmat.workflows.pu.options.load_pu`.
+        folder: of the run.
+        records: what to learn from, instead of the config's source.
+        overwrite: begin again.
+        console: for progress; None is silent.
+        on_fit: told of every finished fit, for progress.
+
+    Raises:
+        GnnmatError: labels other than 1, 0 and nothing; only one of both; too few unlabelled rows
+            for a bag; the folder holds another run.
+    """
+    fits = config.fits()
+    begun = (folder / RECIPE).is_file() and not overwrite
+    if begun and is_finished(folder) and load_pu(folder / RECIPE) == config:
+        return open_pu(folder)
+    if begun:
+        _check_begun(config, folder)
+    claim(folder, resume=begun, overwrite=overwrite)
+    rows = _rows(config, records, quiet=console is None)
+    for split in config.splits()[:1]:  # what cannot be drawn is said before anything is written
+        split.assign(_table(rows.prepared))
+    if not begun:
+        begin(folder, config.together())
+    forget_verdicts(folder)
+    write_atomically(folder / RECIPE, config.to_yaml())
+    write_atomically(folder / ENSEMBLE, json.dumps({"members": len(fits)}))
+    write_atomically(folder / TWINS, rows.twins.drop(columns="row").to_csv(index=False))
+    write_refused(folder, rows.prepared.dataset.refused)
+    runs = []
+    for number, fit in enumerate(fits):
+        runs.append(_finish(fit, folder, number, rows, overwrite, console))
+        if on_fit is not None:
+            on_fit(number, runs[-1])
+    return _conclude(config, folder, rows, runs)
+
+
+def _finish(
+    fit: Any, folder: Path, number: int, rows: _Rows, overwrite: bool, console: Console | None
+) -> Run:
+    try:
+        return finish_run(
+            fit,
+            folder / MEMBERS / str(number),
+            rows.records,
+            overwrite,
+            console,
+            what="a fit",
+            start=folder,
+            judge=judge_member,
+        )
+    except KeyboardInterrupt:
+        told = "Give the same command again to go on."
+        raise KeyboardInterrupt(told) from None
+
+
+def _check_begun(config: PuConfig, folder: Path) -> None:
+    """Refuse to go on with another recipe; more fits are welcome."""
+    old = load_pu(folder / RECIPE)
+    same = old.options.model_copy(update={"fits": config.options.fits})
+    if old.run != config.run or same != config.options:
+        raise GnnmatError(
+            f"{folder} holds a PU run of another recipe.",
+            fix="Choose another --output, or --overwrite it.",
+        )
+    if old.options.fits > config.options.fits:
+        raise GnnmatError(
+            f"{folder} was begun with {old.options.fits} fits, more than {config.options.fits}.",
+            fix=f"pu.fits={old.options.fits}, another --output, or --overwrite it.",
+        )
+
+
+def _rows(config: PuConfig, records: Records | None, *, quiet: bool) -> _Rows:
+    """Crystals with labels; spies and twins are found, and hidden from the fits."""
+    together, options = config.together(), config.options
+    records = same_rows(together, records) or together.data.source.open()
+    names = choose_columns(together, records)
+    if len(names) != 1:
+        raise GnnmatError(
+            f"PU learning has one column of labels, not {len(names)}.", fix="--target NAME"
+        )
+    for name in options.compare:
+        records.column(name)
+    records = checked_labels(records, names[0])
+    prepared = prepare(together, records, quiet=quiet)
+    kept = prepared.dataset.store.kept
+    label = records.column(names[0]).to_numpy(dtype=object)[kept]
+    positive, used = label == POSITIVE, prepared.parts != ""
+    found = twins(prepared, positive, used, quiet=quiet)
+    label[found["row"].to_numpy(dtype=np.int64)] = None
+    rows = np.flatnonzero(used)
+    groups = np.full(len(label), "", dtype=object)
+    groups[rows] = split_table(prepared.dataset, rows, quiet=quiet).groups(options.by)
+    spy = draw_spies(positive & used, groups.astype(str), options.spies, options.seed)
+    told = records.column(names[0]).to_numpy(dtype=object).copy()
+    told[kept] = np.where(spy, UNLABELLED, label)
+    hidden = with_labels(records, names[0], told.tolist())
+    return _Rows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found)
+
+
+def _table(prepared: Prepared) -> Any:
+    return split_table(prepared.dataset, np.flatnonzero(prepared.parts != ""), quiet=True)
+
+
+def _conclude(config: PuConfig, folder: Path, rows: _Rows, runs: list[Run]) -> PuRun:
+    """Scores, what they are worth, and the page."""
+    from gnnmat.pages.pu import pu_page
+
+    dataset = rows.prepared.dataset
+    table = out_of_bag(dataset.ids, runs)
+    table.insert(1, "formula", formulas(dataset))
+    table.insert(2, "label", rows.label)
+    table = table.assign(spy=rows.spy)[rows.prepared.parts != ""].reset_index(drop=True)
+    table, summary = verdict(config, rows.prepared, table)
+    summary["twins"] = len(rows.twins)
+    summary["refused"] = len(dataset.refused)
+    write_atomically(folder / SCORES, table.to_csv(index=False))
+    write_atomically(folder / SUMMARY, json.dumps(summary, indent=1))
+    write_atomically(folder / PAGE, pu_page(config.run.name, table, summary, config.to_yaml()))
+    counts = {part: len(rows.prepared.rows(part)) for part in ("train", "val", "test")}
+    results = {"metrics": [], "baselines": [], "audit": [], "counts": counts}
+    write_atomically(folder / METRICS, json.dumps(results, indent=1))
+    return PuRun(folder, table, summary)
+
+
+def open_pu(folder: Path) -> PuRun:
+    """A finished PU run by its folder.
+
+    Raises:
+        GnnmatError: it is none.
+    """
+    if not (folder / SUMMARY).is_file() or not is_finished(folder):
+        raise GnnmatError(f"{folder} is not a finished PU run.")
+    scores = pd.read_csv(
+        folder / SCORES, dtype={"id": str, "formula": str, "label": str}, keep_default_na=False,
+        na_values={"score": [""], "standard_error": [""]},
+    )  # fmt: skip
+    return PuRun(folder, scores, json.loads((folder / SUMMARY).read_text()))
