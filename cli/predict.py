@@ -85,7 +85,9 @@ def _print(out: Console, table: pd.DataFrame) -> None:
     hidden = {"refused", "verdict", "in_distribution", "mutual_information", "trust_score"}
     if "trust_score" not in table and "in_domain" in table and table["in_domain"].all():
         hidden.add("in_domain")  # nothing but the elements was looked at
-    if "probability" in table:
+    if "standard_error" in table:  # a score that ranks, and no chance
+        hidden |= {"prediction", "probability"}
+    elif "probability" in table:
         hidden.add("score")
     columns = [
         name

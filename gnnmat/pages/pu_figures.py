@@ -31,12 +31,12 @@ def histograms(scores: pd.DataFrame) -> Figure:
         traces.append(
             go.Bar(
                 x=(edges[:-1] + edges[1:]) / 2,
-                y=heights / max(len(values), 1),
+                y=(heights / max(len(values), 1)).tolist(),
                 width=np.diff(edges),
                 name=f"{name} ({len(values):,})",
                 marker={"color": colour, "line": {"width": 0}},
                 opacity=0.6,
-                customdata=heights,
+                customdata=heights.tolist(),
                 hovertemplate="score %{x:.3f}<br>%{customdata} rows, %{y:.1%}<extra></extra>",
             )
         )

@@ -68,12 +68,20 @@ class PuTask(ClassificationTask):
     over processes.
     """
 
+    labels_are_truth = False
+
     def __init__(self, config: Pu, spec: DataSpec, width: int) -> None:
         super().__init__(Classification(weights="balanced", head=config.head), spec, width)
         self.pu = config
         if self.level != "sample":
             raise GnnmatError("Whole crystals are positive or unlabelled, not their atoms.")
         self.places = [_positive(target, config.positive) for target in self.targets]
+
+    @property
+    def explained(self) -> dict[str, str]:
+        """The positive class."""
+        pairs = zip(self.targets, self.places, strict=True)
+        return {target.name: target.classes[place] for target, place in pairs}
 
     def loss(self, prediction: Tensor, batch: Batch) -> Loss:
         if self.pu.prior is None or self.pu.loss == "balanced":

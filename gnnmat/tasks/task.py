@@ -62,12 +62,20 @@ class Task(nn.Module):
         needs_input_grad: whether training adds `penalty`, which takes gradients of the
             encoder's inputs.
         columns: where its labels stand among those of the batch; None takes all of them.
+        labels_are_truth: whether a label says what is true; unlabelled says nothing, and then
+            neither chances nor doubts can be fixed on labels.
     """
 
     level: Level
     targets: tuple[Target, ...]
     needs_input_grad: bool = False
     columns: tuple[int, ...] | None = None
+    labels_are_truth: bool = True
+
+    @property
+    def explained(self) -> dict[str, str]:
+        """By target, the class to explain unless another is asked for; else the predicted one."""
+        return {}
 
     def features(self, features: Features) -> Tensor:
         """The rows this task looks at: one a sample or one an atom."""

@@ -100,7 +100,7 @@ def answer_of(
     Args:
         task: of the run.
         target: name; default the first.
-        label: class to explain; default, chosen later, the predicted one.
+        label: class to explain; default that of the task or, chosen later, the predicted one.
         atom: of a run that predicts a value an atom.
 
     Raises:
@@ -110,6 +110,7 @@ def answer_of(
     if target is not None and target not in names:
         raise GnnmatError(f"The run predicts no '{target}'.", fix=did_you_mean(target, names))
     chosen = task.targets[0 if target is None else names.index(target)]
+    label = task.explained.get(chosen.name) if label is None else label
     if label is not None and label not in chosen.classes:
         raise GnnmatError(
             f"'{chosen.name}' has no class '{label}'.", fix=did_you_mean(label, chosen.classes)

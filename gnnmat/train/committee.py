@@ -120,6 +120,10 @@ def disagreements(task: Task, decoded: Tensor) -> pd.DataFrame:
                 "disagreement": of_class.std(axis=0),
                 "mutual_information": mutual_information(chances),
             }
+            if not task.labels_are_truth:
+                columns = {
+                    "standard_error": chances[:, :, 0].std(axis=0, ddof=1) / len(chances) ** 0.5
+                }
         else:
             values = np.array([one[target.name]["prediction"] for one in voices], dtype=float)
             spread = values.std(axis=0)

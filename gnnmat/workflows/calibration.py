@@ -41,7 +41,7 @@ def calibrate_classes(
 ) -> tuple[float, dict[str, Any]]:
     """The temperature of the first class target, and the calibration before and after it."""
     target = next((one for one in committee.trained.task.targets if one.classes), None)
-    if target is None or labels is None:
+    if target is None or labels is None or not committee.trained.task.labels_are_truth:
         return 1.0, {}
     chances = committee_probabilities(committee, seen, target.name)
     true = np.tile(labels[prepared.rows("val")], max(draws, 1))

@@ -102,6 +102,8 @@ def fixed(
     """
     committee, prepared, val = looking.committee, looking.prepared, looking.val
     intervals, without = _intervals(_known(looking, val), coverage)
+    if scores is None and not committee.trained.task.labels_are_truth:
+        scores = sorted(looking.scales)  # doubts about labels say nothing here
     used = _chosen(val.scores, scores, bool(intervals))
     usual = {name: Usual.of(values) for name, values in val.scores.items()}
     together = largest_surprise(usual, used, val.scores)

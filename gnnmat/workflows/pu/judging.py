@@ -62,7 +62,8 @@ class Estimate:
 
 def _estimate(values: list[float]) -> Estimate:
     tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(values[1:], [tail, 1 - tail]) if len(values) > 2 else (np.nan,) * 2
+    drawn = [value for value in values[1:] if np.isfinite(value)]
+    low, high = np.quantile(drawn, [tail, 1 - tail]) if len(drawn) > 1 else (np.nan, np.nan)
     return Estimate(values[0], float(low), float(high))
 
 
@@ -134,6 +135,8 @@ def prior_bound(judged: Judged, *, seed: int = 0) -> Estimate:
     def one(weights: Floats) -> float:
         _, flagged, recall = flagged_curve(judged, weights)
         there = recall > 0
+        if not there.any():
+            return float("nan")
         flagged, recall = flagged[there], recall[there]
         best = int(np.argmin((flagged + (1 + GAMMA) * slack) / recall))
         return float(min(1.0, flagged[best] / recall[best]))

@@ -27,7 +27,15 @@ from gnnmat.workflows.pu.options import PuConfig, load_pu
 from gnnmat.workflows.pu.scores import judge_member, out_of_bag
 from gnnmat.workflows.pu.twins import twins
 from gnnmat.workflows.pu.verdict import verdict
-from gnnmat.workflows.run_folder import METRICS, Run, begin, claim, is_finished, write_refused
+from gnnmat.workflows.run_folder import (
+    METRICS,
+    Run,
+    begin,
+    claim,
+    is_finished,
+    release,
+    write_refused,
+)
 
 RECIPE, SCORES, SUMMARY, TWINS = "pu.yaml", "scores.csv", "pu.json", "twins.csv"
 PAGE = "report.html"
@@ -97,9 +105,13 @@ def learn_pu(
     if begun:
         _check_begun(config, folder)
     claim(folder, resume=begun, overwrite=overwrite)
-    rows = _rows(config, records, quiet=console is None)
-    for split in config.splits()[:1]:  # what cannot be drawn is said before anything is written
-        split.assign(_table(rows.prepared))
+    try:
+        rows = _rows(config, records, quiet=console is None)
+        config.splits()[0].assign(_table(rows.prepared))  # what cannot be drawn is said now
+    except GnnmatError:
+        if not begun:
+            release(folder)
+        raise
     if not begun:
         begin(folder, config.together())
     forget_verdicts(folder)
@@ -211,8 +223,12 @@ def open_pu(folder: Path) -> PuRun:
     """
     if not (folder / SUMMARY).is_file() or not is_finished(folder):
         raise GnnmatError(f"{folder} is not a finished PU run.")
+    words = dict.fromkeys(("id", "formula", "label", "prototype"), str)
+    numbers = set(pd.read_csv(folder / SCORES, nrows=0).columns) - set(words)
     scores = pd.read_csv(
-        folder / SCORES, dtype={"id": str, "formula": str, "label": str}, keep_default_na=False,
-        na_values={"score": [""], "standard_error": [""]},
-    )  # fmt: skip
+        folder / SCORES,
+        dtype=words,
+        keep_default_na=False,
+        na_values={name: [""] for name in numbers},
+    )
     return PuRun(folder, scores, json.loads((folder / SUMMARY).read_text()))

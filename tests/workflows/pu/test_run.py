@@ -1,0 +1,237 @@
+"""A PU run: nobody scores what it has learned from, and a killed run goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.objects import records_from_objects
+from gnnmat.train.committee import Committee, member_folders
+from gnnmat.workflows.pu import run as running
+from gnnmat.workflows.pu.run import PuRun, learn_pu, open_pu
+from gnnmat.workflows.run_folder import Run, open_run
+from gnnmat.workflows.trust import fit_trust
+
+from ...train.tiny import crystals, graph_cache, weights  # noqa: F401
+from .made import COUNT, halide, labels, learned, made_records, recipe
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> PuRun:
+    return learned(tmp_path_factory.mktemp("pu") / "run", "pu.compare=[hull]")
+
+
+def members(folder: Path) -> list[Run]:
+    return [open_run(one) for one in member_folders(folder)]
+
+
+def learned_formulas(run: Run, everything: pd.DataFrame) -> set[str]:
+    """Formulas of the rows that a fit trained on: those it neither tests nor chooses by."""
+    rest = everything[~everything["id"].isin(run.predictions["id"])]
+    return set(rest["formula"])
+
+
+def test_no_fit_scores_a_formula_it_has_learned(found: PuRun) -> None:
+    for run in members(found.folder):
+        test = run.predictions[run.predictions["split"] == "test"]
+        assert not learned_formulas(run, found.scores) & set(test["formula"])
+
+
+def test_every_row_is_scored_once_a_round_but_those_that_choose_epochs(found: PuRun) -> None:
+    chosen = [
+        run.predictions.query("split == 'val'")["id"].tolist() for run in members(found.folder)
+    ]
+    assert all(one == chosen[0] for one in chosen)
+    counts = found.scores.set_index("id")["fits"]
+    assert (counts[chosen[0]] == 0).all()
+    assert (counts.drop(chosen[0]) == 2).all()
+
+
+def test_score_and_error_are_mean_and_error_of_the_mean(found: PuRun) -> None:
+    tables = [run.predictions.query("split == 'test'") for run in members(found.folder)]
+    by_id = pd.concat(tables).groupby("id")["score"]
+    rows = found.scores.set_index("id").loc[list(by_id.groups)]
+    np.testing.assert_allclose(rows["score"], by_id.mean(), rtol=1e-6)
+    np.testing.assert_allclose(rows["standard_error"], by_id.std() / 2**0.5, rtol=1e-5)
+
+
+def test_scores_find_the_positives_nobody_labelled(tmp_path: Path) -> None:
+    count = 120
+    run = learned(tmp_path, "pu.fits=2", "trainer.epochs=25", records=made_records(count=count))
+    table = run.scores.dropna(subset="score")
+    truth = halide(count)[[int(name) for name in table["id"]]]
+    unlabelled = (table["label"] == "0").to_numpy()
+    ranked = roc_auc_score(truth[unlabelled], table["score"][unlabelled])
+    assert ranked > 0.75
+
+
+def test_rivals_stand_beside_the_model(found: PuRun) -> None:
+    names = [one["name"] for one in found.summary["models"]]
+    assert names == ["this model", "composition alone", "hull alone"]
+
+
+def test_new_crystals_get_a_score_with_an_error_and_a_verdict(found: PuRun, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
+    committee = open_pu(copy).load()
+    assert isinstance(committee, Committee)
+    table = committee.predict(crystals(3))
+    each = [one.load().predict(crystals(3))["score"] for one in members(copy)]
+    np.testing.assert_allclose(table["score"], np.mean(each, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        table["standard_error"], np.std(each, axis=0, ddof=1) / 2, rtol=1e-4, atol=1e-9
+    )
+    told = fit_trust(copy, false_refusal=0.2, records=made_records())
+    assert set(told.used) == {"distance", "neighbours"}
+    assert told.temperature == 1.0
+
+
+def test_the_same_call_again_reads_and_more_fits_add_what_is_missing(
+    found: PuRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
+    old = weights(copy / "members" / "0")
+    added = []
+    again = learned(
+        copy, "pu.compare=[hull]", "pu.fits=6", on_fit=lambda number, _: added.append(number)
+    )
+    assert len(member_folders(copy)) == 6
+    assert (again.scores["fits"].max(), added) == (3, list(range(6)))
+    assert all(old[name].equal(value) for name, value in weights(copy / "members" / "0").items())
+    monkeypatch.setattr(running, "prepare", lambda *_, **__: pytest.fail("read again"))
+    pd.testing.assert_frame_equal(
+        learned(copy, "pu.compare=[hull]", "pu.fits=6").scores, again.scores, check_dtype=False
+    )
+    with pytest.raises(GnnmatError, match="begun with 6 fits"):
+        learned(copy, "pu.compare=[hull]")
+    with pytest.raises(GnnmatError, match="another recipe"):
+        learned(copy, "pu.compare=[hull]", "pu.fits=6", "trainer.epochs=3")
+
+
+class Killed(Exception):
+    """What a test throws in place of a kill."""
+
+
+def test_a_run_killed_between_fits_ends_as_if_it_had_not_been(found: PuRun, tmp_path: Path) -> None:
+    def kill(number: int, _: Run) -> None:
+        if number == 1:
+            raise Killed
+
+    folder = tmp_path / "run"
+    with pytest.raises(Killed):
+        learned(folder, "pu.compare=[hull]", on_fit=kill)
+    assert not (folder / "metrics.json").exists()
+    ages = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(folder)]
+    assert len(ages) == 2
+    again = learned(folder, "pu.compare=[hull]")
+    pd.testing.assert_frame_equal(again.scores, found.scores, check_dtype=False)
+    kept = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(folder)]
+    assert kept[:2] == ages
+
+
+def test_a_fit_killed_between_epochs_goes_on(
+    found: PuRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gnnmat.train.callbacks import History
+
+    usual, calls = History.on_train_epoch_end, []
+
+    def kill(self: History, *args: object) -> None:
+        usual(self, *args)  # type: ignore[arg-type]
+        calls.append(1)
+        if len(calls) == 4:  # after the first epoch of the second fit is on disk
+            raise Killed
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(History, "on_train_epoch_end", kill)
+    with pytest.raises(Killed):
+        learned(folder, "pu.compare=[hull]")
+    monkeypatch.undo()
+    monkeypatch.setenv("GNNMAT_CACHE", str(tmp_path / "cache"))
+    again = learned(folder, "pu.compare=[hull]")
+    pd.testing.assert_frame_equal(again.scores, found.scores, check_dtype=False)
+
+
+def test_bags_learn_from_all_positives_and_score_what_they_did_not_draw(tmp_path: Path) -> None:
+    run = learned(
+        tmp_path / "run", "pu.method=bags", "pu.fits=3", "pu.held_out=0.2", "pu.ratio=0.5"
+    )
+    table = run.scores
+    held = table[(table["label"] == "1") & (table["fits"] > 0)]
+    assert (held["fits"] == 3).all()
+    assert 0 < len(held) < (table["label"] == "1").sum()
+    assert run.summary["judged_positives"] == len(held)
+    assert set(table.loc[table["label"] == "0", "fits"]) <= {0, 1, 2, 3}
+    for one in members(run.folder):
+        test = set(one.predictions.query("split == 'test'")["id"])
+        positive = set(table[(table["label"] == "1")]["id"])
+        assert test & positive == set(held["id"])
+
+
+def test_spies_are_told_to_the_fits_as_unlabelled(tmp_path: Path) -> None:
+    run = learned(tmp_path / "run", "pu.spies=0.3")
+    spies = set(run.scores[run.scores["spy"]]["id"])
+    assert spies
+    assert set(run.scores[run.scores["spy"]]["label"]) == {"1"}
+    for one in members(run.folder):
+        told = one.predictions[one.predictions["id"].isin(spies)]
+        assert set(told["truth"]) == {"0"}
+    assert run.summary["models"][-1]["name"] == "this model, spies"
+
+
+def test_an_unlabelled_twin_of_a_positive_is_left_out_and_named(tmp_path: Path) -> None:
+    made = crystals(COUNT)
+    values = [*labels(), 0]
+    first = values.index(1)
+    table = {"made": values, "hull": [0.0] * len(values)}
+    ids = [str(number) for number in range(COUNT + 1)]
+    given = records_from_objects([*made, made[first]], ids=ids, targets=table)
+    run = learned(tmp_path / "run", records=given)
+    twins = pd.read_csv(run.folder / "twins.csv", dtype=str)
+    assert twins.to_dict("records") == [{"id": str(COUNT), "positive": str(first)}]
+    assert str(COUNT) not in set(run.scores["id"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda one: ["maybe", *one[1:]], r"'maybe' \(1 rows\), first for '0'"),
+        (lambda one: [2, *one[1:]], "'2'"),
+        (lambda one: [1 if x else None for x in one], "no unlabelled row"),
+        (lambda one: [0 for _ in one], "no positive row"),
+    ],
+)
+def test_other_labels_are_refused_before_anything_is_written(
+    spoil: Callable[[list[int]], list[object]], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(GnnmatError, match=words):
+        learned(tmp_path / "run", records=made_records(spoil(labels())))
+    assert not (tmp_path / "run").exists()
+
+
+def test_true_and_false_are_labels_too_and_empty_rows_are_not_used(tmp_path: Path) -> None:
+    values: list[object] = [bool(one) for one in labels()]
+    values[5] = None
+    run = learned(tmp_path / "run", "pu.fits=2", records=made_records(values))
+    assert len(run.scores) == COUNT - 1
+    assert set(run.scores["label"]) == {"0", "1"}
+
+
+def test_more_positives_than_unlabelled_rows_make_no_bag(tmp_path: Path) -> None:
+    many = [0 if number % 5 == 0 else 1 for number in range(COUNT)]
+    with pytest.raises(GnnmatError, match="leaves none") as error:
+        learned(tmp_path / "run", "pu.method=bags", records=made_records(many))
+    assert "pu.method=folds" in str(error.value.fix)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fits_that_are_no_multiple_of_the_folds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GnnmatError, match="no multiple") as error:
+        learn_pu(recipe("pu.fits=5"), tmp_path / "run", records=made_records())
+    assert error.value.fix == "pu.fits=4"
