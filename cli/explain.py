@@ -143,6 +143,9 @@ def _crystals(
         sums = one.atoms.groupby("element", sort=False)["contribution"].sum()
         shares = ", ".join(f"{name} {value:+.3g}" for name, value in sums.items())
         out.print(f"  {shares}", markup=False, soft_wrap=True)
+        if one.nearest:
+            near = ", ".join(f"{x.id} {x.formula} ({x.distance:.2g})" for x in one.nearest[:3])
+            out.print(f"  nearest positives: {near}", markup=False, soft_wrap=True)
     for refused in found.refused[:20]:
         err.print(f"refused  {refused.id}: {refused.reason}", markup=False, soft_wrap=True)
     if check:

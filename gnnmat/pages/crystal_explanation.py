@@ -24,7 +24,7 @@ from gnnmat.pages.markup import (
     table,
     tag,
 )
-from gnnmat.pages.sections import empty, plot, section
+from gnnmat.pages.sections import empty, nearest_section, plot, section
 from gnnmat.pages.shell import shell
 
 LISTED = 400  # rows of a table; the CSV files have all
@@ -50,6 +50,7 @@ class CrystalPage:
         elements: ``element``, ``count``, ``each``, ``total``.
         statements: what was computed, and how well it adds up: a name and sentences.
         facts: of the run.
+        nearest: id, formula and distance of known positives that the network finds most like it.
     """
 
     title: str
@@ -66,6 +67,7 @@ class CrystalPage:
     elements: pd.DataFrame
     statements: Sequence[tuple[str, str]]
     facts: Sequence[tuple[str, str]]
+    nearest: Sequence[tuple[str, str, float]] = ()
 
 
 def write_crystal_page(path: Path, page: CrystalPage) -> Path:
@@ -83,6 +85,7 @@ def crystal_page(page: CrystalPage) -> str:
             _elements(page),
             _kinds(page),
             _atoms(page),
+            nearest_section(page.nearest),
             section("What was computed", table(("", ""), page.statements, class_="wordy")),
             section("The run", table(("", ""), page.facts, class_="wordy")),
         ]

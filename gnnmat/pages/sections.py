@@ -9,7 +9,16 @@ import pandas as pd
 
 from gnnmat.pages.headline import Row, interval, metric_name
 from gnnmat.pages.learning_figures import best_epoch
-from gnnmat.pages.markup import Markup, count, join, number, plural, table, tag
+from gnnmat.pages.markup import (
+    Markup,
+    count,
+    formula_markup,
+    join,
+    number,
+    plural,
+    table,
+    tag,
+)
 from gnnmat.pages.results import SPLITS, TargetResults
 
 LISTED_REFUSALS = 50
@@ -33,6 +42,17 @@ def plot(name: str, label: str, kind: str = "") -> Markup:
 def empty(words: str) -> Markup:
     """A plain sentence where a figure would stand."""
     return tag("p", words, class_="empty")
+
+
+def nearest_section(known: Sequence[tuple[str, str, float]]) -> Markup:
+    """Id, formula and distance of known positives; nothing where there are none."""
+    lines = [(name, formula_markup(made), number(far)) for name, made, far in known]
+    lead = (
+        "Crystals known to be positive that the network finds most like this one. A distance of 1 "
+        "is usual between a known crystal and its nearest neighbour."
+    )
+    listed = table(("id", "formula", "distance"), lines, numeric=(2,)) if lines else ""
+    return section("Nearest known positives", listed, lead=lead)
 
 
 def metrics_table(metrics: Sequence[Row], baselines: Sequence[Row]) -> Markup:

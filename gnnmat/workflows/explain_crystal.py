@@ -25,6 +25,7 @@ from gnnmat.train.checkpoint import Trained
 from gnnmat.train.committee import Committee
 from gnnmat.train.crystal_attribution import CrystalAttribution, attribute_crystal
 from gnnmat.train.judge import load_model
+from gnnmat.train.landmarks import Neighbour, load_landmarks
 from gnnmat.train.predictor import Predictor
 
 
@@ -43,6 +44,7 @@ class CrystalExplanation:
         verdict: in words, empty if no thresholds were fixed.
         state: (s,) beside the crystal, as the network got it; it is held fixed.
         state_words: the same in words; empty without a state.
+        nearest: known positives that the network finds most like it, of a run that has them.
     """
 
     id: str
@@ -55,6 +57,7 @@ class CrystalExplanation:
     verdict: str = ""
     state: tuple[float, ...] = ()
     state_words: str = ""
+    nearest: tuple[Neighbour, ...] = ()
 
     @property
     def formula(self) -> str:
@@ -143,7 +146,8 @@ def explain_crystals(
     """
     from gnnmat.zoo import find_model
 
-    predictor = load_model(find_model(run), model=model)
+    folder = find_model(run)
+    predictor, landmarks = load_model(folder, model=model), load_landmarks(folder)
     unfolded_input(predictor.trained)
     records = predictor.records(samples)
     table = predictor.predict(records, state=state)
@@ -156,16 +160,19 @@ def explain_crystals(
             refused.append(Refusal(name, str(raw), str(rows["refused"].iloc[0])))
             continue
         crystal = records.read(raw)
+        batch = crystal_batch(members[0], crystal, values)
         found = attribute_crystal(
             members,
-            crystal_batch(members[0], crystal, values),
+            batch,
             target=target,
             label=label,
             method=method,
             atom=atom,
         )
         one = _explanation(name, crystal, found, rows)
-        each.append(replace(one, state=tuple(values), state_words=state_words(spec, values)))
+        near = () if landmarks is None else landmarks.near(members[0].encoder, batch)
+        words = state_words(spec, values)
+        each.append(replace(one, state=tuple(values), state_words=words, nearest=near))
     return CrystalExplanations(tuple(each), tuple(refused))
 
 

@@ -127,6 +127,7 @@ def page_of(one: CrystalExplanation, *, model: str) -> CrystalPage:
         elements=element_sums(atoms),
         statements=statements(one),
         facts=_facts(one, model, target.unit),
+        nearest=[(near.id, near.formula, near.distance) for near in one.nearest],
     )
 
 

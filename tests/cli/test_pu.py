@@ -55,6 +55,9 @@ def test_from_labels_to_scores_of_new_crystals(invoke: Invoke, tmp_path: Path) -
     why = invoke("explain", tmp_path / "run", tmp_path / "cifs" / "c00.cif", "-o", tmp_path / "why")
     assert why.exit_code == 0, why.output
     assert "log-odds of '1'" in why.output
+    assert "nearest positives: c" in why.output
+    page = next((tmp_path / "why").glob("c00*.html")).read_text()
+    assert "Nearest known positives" in page
 
 
 def test_labels_with_a_third_word_are_refused(invoke: Invoke, tmp_path: Path) -> None:

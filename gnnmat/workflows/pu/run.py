@@ -10,22 +10,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
+from gnnmat.data.dataset import SampleDataset
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
-from gnnmat.train.committee import ENSEMBLE, MEMBERS, Committee, load_committee
+from gnnmat.train.checkpoint import load_trained
+from gnnmat.train.committee import (
+    ENSEMBLE,
+    MEMBERS,
+    Committee,
+    load_committee,
+    member_folders,
+)
+from gnnmat.train.landmarks import Landmarks
 from gnnmat.workflows.cross_validation import finish_run
-from gnnmat.workflows.ensemble import same_rows
 from gnnmat.workflows.outdated import forget_verdicts
-from gnnmat.workflows.preparation import Prepared, choose_columns, prepare, split_table
-from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED, checked_labels, draw_spies, with_labels
+from gnnmat.workflows.preparation import Prepared, split_table
+from gnnmat.workflows.pu.labels import POSITIVE
 from gnnmat.workflows.pu.options import PuConfig, load_pu
+from gnnmat.workflows.pu.rows import PuRows, find_rows
 from gnnmat.workflows.pu.scores import judge_member, out_of_bag
-from gnnmat.workflows.pu.twins import twins
 from gnnmat.workflows.pu.verdict import verdict
 from gnnmat.workflows.run_folder import (
     METRICS,
@@ -59,17 +66,6 @@ class PuRun:
     def load(self) -> Committee:
         """All fits, ready to score new crystals together."""
         return load_committee(self.folder)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What all fits share: crystals, true labels, and the labels that the fits are told."""
-
-    records: Records
-    prepared: Prepared
-    label: NDArray[np.object_]
-    spy: NDArray[np.bool_]
-    twins: pd.DataFrame
 
 
 def learn_pu(
@@ -106,7 +102,7 @@ def learn_pu(
         _check_begun(config, folder)
     claim(folder, resume=begun, overwrite=overwrite)
     try:
-        rows = _rows(config, records, quiet=console is None)
+        rows = find_rows(config, records, quiet=console is None)
         config.splits()[0].assign(_table(rows.prepared))  # what cannot be drawn is said now
     except GnnmatError:
         if not begun:
@@ -128,7 +124,7 @@ def learn_pu(
 
 
 def _finish(
-    fit: Any, folder: Path, number: int, rows: _Rows, overwrite: bool, console: Console | None
+    fit: Any, folder: Path, number: int, rows: PuRows, overwrite: bool, console: Console | None
 ) -> Run:
     try:
         return finish_run(
@@ -162,39 +158,11 @@ def _check_begun(config: PuConfig, folder: Path) -> None:
         )
 
 
-def _rows(config: PuConfig, records: Records | None, *, quiet: bool) -> _Rows:
-    """Crystals with labels; spies and twins are found, and hidden from the fits."""
-    together, options = config.together(), config.options
-    records = same_rows(together, records) or together.data.source.open()
-    names = choose_columns(together, records)
-    if len(names) != 1:
-        raise GnnmatError(
-            f"PU learning has one column of labels, not {len(names)}.", fix="--target NAME"
-        )
-    for name in options.compare:
-        records.column(name)
-    records = checked_labels(records, names[0])
-    prepared = prepare(together, records, quiet=quiet)
-    kept = prepared.dataset.store.kept
-    label = records.column(names[0]).to_numpy(dtype=object)[kept]
-    positive, used = label == POSITIVE, prepared.parts != ""
-    found = twins(prepared, positive, used, quiet=quiet)
-    label[found["row"].to_numpy(dtype=np.int64)] = None
-    rows = np.flatnonzero(used)
-    groups = np.full(len(label), "", dtype=object)
-    groups[rows] = split_table(prepared.dataset, rows, quiet=quiet).groups(options.by)
-    spy = draw_spies(positive & used, groups.astype(str), options.spies, options.seed)
-    told = records.column(names[0]).to_numpy(dtype=object).copy()
-    told[kept] = np.where(spy, UNLABELLED, label)
-    hidden = with_labels(records, names[0], told.tolist())
-    return _Rows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found)
-
-
 def _table(prepared: Prepared) -> Any:
     return split_table(prepared.dataset, np.flatnonzero(prepared.parts != ""), quiet=True)
 
 
-def _conclude(config: PuConfig, folder: Path, rows: _Rows, runs: list[Run]) -> PuRun:
+def _conclude(config: PuConfig, folder: Path, rows: PuRows, runs: list[Run]) -> PuRun:
     """Scores, what they are worth, and the page."""
     from gnnmat.pages.pu import pu_page
 
@@ -209,10 +177,23 @@ def _conclude(config: PuConfig, folder: Path, rows: _Rows, runs: list[Run]) -> P
     write_atomically(folder / SCORES, table.to_csv(index=False))
     write_atomically(folder / SUMMARY, json.dumps(summary, indent=1))
     write_atomically(folder / PAGE, pu_page(config.run.name, table, summary, config.to_yaml()))
+    _mark(folder, rows, dataset)
     counts = {part: len(rows.prepared.rows(part)) for part in ("train", "val", "test")}
     results = {"metrics": [], "baselines": [], "audit": [], "counts": counts}
     write_atomically(folder / METRICS, json.dumps(results, indent=1))
     return PuRun(folder, table, summary)
+
+
+def _mark(folder: Path, rows: PuRows, dataset: SampleDataset) -> None:
+    """The positives as the first fit sees them, so that a new crystal finds its like."""
+    known = np.flatnonzero((rows.label == POSITIVE) & (rows.prepared.parts != ""))
+    if len(known) < 2:
+        return
+    first = Committee([load_trained(member_folders(folder)[0])])
+    pooled = first.observe(dataset, known).pooled[0].numpy()
+    names = formulas(dataset)
+    marks = Landmarks.of(pooled, [dataset.ids[r] for r in known], [names[r] for r in known])
+    marks.save(folder)
 
 
 def open_pu(folder: Path) -> PuRun:

@@ -104,7 +104,7 @@ def test_the_same_call_again_reads_and_more_fits_add_what_is_missing(
     assert len(member_folders(copy)) == 6
     assert (again.scores["fits"].max(), added) == (3, list(range(6)))
     assert all(old[name].equal(value) for name, value in weights(copy / "members" / "0").items())
-    monkeypatch.setattr(running, "prepare", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr(running, "find_rows", lambda *_, **__: pytest.fail("read again"))
     pd.testing.assert_frame_equal(
         learned(copy, "pu.compare=[hull]", "pu.fits=6").scores, again.scores, check_dtype=False
     )

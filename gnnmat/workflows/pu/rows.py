@@ -1,0 +1,68 @@
+"""The rows of a PU run: labels checked, twins left out, spies hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.records import Records
+from gnnmat.workflows.ensemble import same_rows
+from gnnmat.workflows.preparation import Prepared, choose_columns, prepare, split_table
+from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED, checked_labels, draw_spies, with_labels
+from gnnmat.workflows.pu.options import PuConfig
+from gnnmat.workflows.pu.twins import twins
+
+
+@dataclass(frozen=True)
+class PuRows:
+    """What all fits share.
+
+    Args:
+        records: crystals with the labels that the fits are told.
+        prepared: the same, and the part of each row for all fits together.
+        label: (samples,) ``1``, ``0`` or None, as the data have it.
+        spy: (samples,) whether a positive is hidden among the unlabelled rows.
+        twins: unlabelled rows left out, see `gnnmat.workflows.pu.twins.twins`.
+    """
+
+    records: Records
+    prepared: Prepared
+    label: NDArray[np.object_]
+    spy: NDArray[np.bool_]
+    twins: pd.DataFrame
+
+
+def find_rows(config: PuConfig, records: Records | None, *, quiet: bool) -> PuRows:
+    """Crystals with labels; spies and twins are found, and hidden from the fits.
+
+    Raises:
+        GnnmatError: labels other than 1, 0 and nothing, or only one of both.
+    """
+    together, options = config.together(), config.options
+    records = same_rows(together, records) or together.data.source.open()
+    names = choose_columns(together, records)
+    if len(names) != 1:
+        raise GnnmatError(
+            f"PU learning has one column of labels, not {len(names)}.", fix="--target NAME"
+        )
+    for name in options.compare:
+        records.column(name)
+    records = checked_labels(records, names[0])
+    prepared = prepare(together, records, quiet=quiet)
+    kept = prepared.dataset.store.kept
+    label = records.column(names[0]).to_numpy(dtype=object)[kept]
+    positive, used = label == POSITIVE, prepared.parts != ""
+    found = twins(prepared, positive, used, quiet=quiet)
+    label[found["row"].to_numpy(dtype=np.int64)] = None
+    rows = np.flatnonzero(used)
+    groups = np.full(len(label), "", dtype=object)
+    groups[rows] = split_table(prepared.dataset, rows, quiet=quiet).groups(options.by)
+    spy = draw_spies(positive & used, groups.astype(str), options.spies, options.seed)
+    told = records.column(names[0]).to_numpy(dtype=object).copy()
+    told[kept] = np.where(spy, UNLABELLED, label)
+    hidden = with_labels(records, names[0], told.tolist())
+    return PuRows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found)
