@@ -99,10 +99,11 @@ class Landmarks:
 
     def save(self, folder: Path) -> Path:
         """The landmarks in a run's folder."""
+        # safetensors writes memory as it lies, whatever the strides.
         arrays = {
-            "places": self.places,
-            "centre": self.centre.astype(np.float32),
-            "axes": self.axes.astype(np.float32),
+            "places": np.ascontiguousarray(self.places),
+            "centre": np.ascontiguousarray(self.centre, dtype=np.float32),
+            "axes": np.ascontiguousarray(self.axes, dtype=np.float32),
         }
         words = {
             "ids": json.dumps(self.ids),
