@@ -95,6 +95,7 @@ def _subtitle(summary: Mapping[str, Any]) -> str:
     how = {
         "folds": "every row scored by fits that have learned from other folds",
         "bags": "every unlabelled row scored by the bags that did not draw it",
+        "heads": "small heads on a frozen encoder, rows scored by the bags that did not draw them",
     }[summary["method"]]
     return (
         f"{plural(summary['positives'], 'positive')}, {summary['unlabelled']:,} unlabelled; "

@@ -204,7 +204,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     if not isinstance(plain, dict):
         raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
     shipped = {one.resolve() for one in recipes("training").values()}
-    if found.resolve() in shipped and any(map(_chooses_start, overrides)):
+    if found.resolve() in shipped and any(map(chooses_start, overrides)):
         # A shipped recipe is about its data; the run to begin with knows its input and model.
         plain = {name: value for name, value in plain.items() if name not in ADOPTED}
     return parse_config(plain, overrides)
@@ -243,6 +243,7 @@ def _chooses_kind(override: str) -> bool:
     return override.partition("=")[0].strip().endswith(".kind")
 
 
-def _chooses_start(override: str) -> bool:
+def chooses_start(override: str) -> bool:
+    """Whether an override names a run to begin with."""
     name, _, value = override.partition("=")
     return name.strip() in {"start", "start.run"} and value.strip() not in {"", "null"}

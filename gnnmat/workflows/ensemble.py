@@ -28,6 +28,7 @@ from gnnmat.workflows.evaluation import evaluate
 from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import prepare, truth_table
 from gnnmat.workflows.run_folder import (
+    PU_RECIPE,
     Run,
     begin,
     claim,
@@ -155,6 +156,10 @@ def resume_ensemble(
     Raises:
         GnnmatError: there is none, or the data are not those it was begun with.
     """
+    if (folder / PU_RECIPE).is_file():
+        raise GnnmatError(
+            f"{folder} holds a PU run.", fix=f"gnnmat pu {folder / PU_RECIPE} -o {folder}"
+        )
     try:
         members = int(json.loads((folder / ENSEMBLE).read_text())["members"])
     except (OSError, ValueError, KeyError, TypeError) as error:

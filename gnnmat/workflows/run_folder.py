@@ -46,6 +46,7 @@ WRITTEN = (
     *TRUST,
     *UNCERTAINTY,
 )
+PU_RECIPE = "pu.yaml"
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")
 
 

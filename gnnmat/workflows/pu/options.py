@@ -17,7 +17,7 @@ from gnnmat.dotted import copied, set_option
 from gnnmat.errors import GnnmatError
 from gnnmat.shipped import recipes
 from gnnmat.tasks import Pu
-from gnnmat.train.config import RunConfig, parse_config
+from gnnmat.train.config import ADOPTED, RunConfig, chooses_start, parse_config
 from gnnmat.train.unions import plain_error
 from gnnmat.workflows.cross_validation import on_its_own
 
@@ -29,13 +29,14 @@ class PuOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["folds", "bags"] = Field(
+    method: Literal["folds", "bags", "heads"] = Field(
         "folds",
         description="'folds': every fit learns from all rows but one fold, and scores that fold; "
         "'bags': every fit learns from all positives and as many unlabelled rows, and scores the "
-        "unlabelled rows it did not draw (transductive bagging).",
+        "unlabelled rows it did not draw (transductive bagging); 'heads': such bags of small heads "
+        "on the frozen encoder of start.run, in minutes, for scores alone.",
     )
-    fits: int = Field(6, gt=1, description="Fits in all: bags, or rounds times folds.")
+    fits: int = Field(6, gt=1, description="Fits in all: bags, heads, or rounds times folds.")
     folds: int = Field(3, gt=1, description="Folds of a round, for 'folds'.")
     by: str = Field(
         "formula", description="Kept together: formula, prototype or the name of a column."
@@ -74,7 +75,7 @@ class PuConfig:
             GnnmatError: the number of fits is no multiple of the folds.
         """
         one = self.options
-        if one.method == "bags":
+        if one.method != "folds":
             return [
                 BagSplit(
                     index=number,
@@ -107,7 +108,7 @@ class PuConfig:
     def together(self) -> RunConfig:
         """The config of all fits together: their common val rows, and what none learns from."""
         one = self.options
-        held_out = one.held_out if one.method == "bags" else 0.0
+        held_out = 0.0 if one.method == "folds" else one.held_out
         split = GroupSplit(by=one.by, val=one.val, test=held_out, seed=one.seed)
         return self.run.model_copy(update={"split": split})
 
@@ -151,6 +152,9 @@ def load_pu(path: str | Path, overrides: Sequence[str] = ()) -> PuConfig:
         raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
     if not isinstance(plain, dict):
         raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
+    if found in names.values() and any(map(chooses_start, overrides)):
+        # A shipped recipe is about its data; the run to begin with knows its input and model.
+        plain = {name: value for name, value in plain.items() if name not in ADOPTED}
     return parse_pu(plain, overrides)
 
 
@@ -171,6 +175,10 @@ def parse_pu(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> PuConfi
     except ValidationError as error:
         raise plain_error(error, PuOptions) from None
     run = parse_config(tree, [one for one in overrides if one not in own])
+    if options.method == "heads" and run.start.run is None:
+        raise GnnmatError(
+            "pu.method=heads needs start.run, the run whose encoder is used.", fix="--from RUN"
+        )
     if not isinstance(run.task, Pu):
         raise GnnmatError(f"A PU recipe learns task.kind=pu, not {run.task.kind}.")
     return PuConfig(run, options)

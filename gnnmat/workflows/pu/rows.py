@@ -27,6 +27,7 @@ class PuRows:
         label: (samples,) ``1``, ``0`` or None, as the data have it.
         spy: (samples,) whether a positive is hidden among the unlabelled rows.
         twins: unlabelled rows left out, see `gnnmat.workflows.pu.twins.twins`.
+        column: of the labels.
     """
 
     records: Records
@@ -34,6 +35,12 @@ class PuRows:
     label: NDArray[np.object_]
     spy: NDArray[np.bool_]
     twins: pd.DataFrame
+    column: str
+
+    @property
+    def told(self) -> NDArray[np.bool_]:
+        """(samples,) whether the fits are told that a row is positive."""
+        return np.asarray((self.label == POSITIVE) & ~self.spy)
 
 
 def find_rows(config: PuConfig, records: Records | None, *, quiet: bool) -> PuRows:
@@ -65,4 +72,4 @@ def find_rows(config: PuConfig, records: Records | None, *, quiet: bool) -> PuRo
     told = records.column(names[0]).to_numpy(dtype=object).copy()
     told[kept] = np.where(spy, UNLABELLED, label)
     hidden = with_labels(records, names[0], told.tolist())
-    return PuRows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found)
+    return PuRows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found, names[0])

@@ -29,6 +29,7 @@ from gnnmat.train.landmarks import Landmarks
 from gnnmat.workflows.cross_validation import finish_run
 from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import Prepared, split_table
+from gnnmat.workflows.pu.heads import check_trunk, head_scores
 from gnnmat.workflows.pu.labels import POSITIVE
 from gnnmat.workflows.pu.options import PuConfig, load_pu
 from gnnmat.workflows.pu.rows import PuRows, find_rows
@@ -36,6 +37,7 @@ from gnnmat.workflows.pu.scores import judge_member, out_of_bag
 from gnnmat.workflows.pu.verdict import verdict
 from gnnmat.workflows.run_folder import (
     METRICS,
+    PU_RECIPE,
     Run,
     begin,
     claim,
@@ -43,8 +45,9 @@ from gnnmat.workflows.run_folder import (
     release,
     write_refused,
 )
+from gnnmat.workflows.transfer import find_start, keep_start, read_start, with_start
 
-RECIPE, SCORES, SUMMARY, TWINS = "pu.yaml", "scores.csv", "pu.json", "twins.csv"
+SCORES, SUMMARY, TWINS = "scores.csv", "pu.json", "twins.csv"
 PAGE = "report.html"
 
 
@@ -64,7 +67,13 @@ class PuRun:
     summary: dict[str, Any]
 
     def load(self) -> Committee:
-        """All fits, ready to score new crystals together."""
+        """All fits, ready to score new crystals together.
+
+        Raises:
+            GnnmatError: the method was ``heads``, which keeps scores and no networks.
+        """
+        if self.summary["method"] == "heads":
+            raise GnnmatError(f"{self.folder} keeps scores and no networks.", fix="pu.method=folds")
         return load_committee(self.folder)
 
 
@@ -94,15 +103,20 @@ def learn_pu(
         GnnmatError: labels other than 1, 0 and nothing; only one of both; too few unlabelled rows
             for a bag; the folder holds another run.
     """
-    fits = config.fits()
-    begun = (folder / RECIPE).is_file() and not overwrite
-    if begun and is_finished(folder) and load_pu(folder / RECIPE) == config:
+    begun = (folder / PU_RECIPE).is_file() and not overwrite
+    place = find_start(config.run, folder, *([folder] if begun else []))
+    config = PuConfig(with_start(config.run, place), config.options)
+    config.splits()
+    if begun and is_finished(folder) and load_pu(folder / PU_RECIPE) == config:
         return open_pu(folder)
     if begun:
         _check_begun(config, folder)
     claim(folder, resume=begun, overwrite=overwrite)
     try:
         rows = find_rows(config, records, quiet=console is None)
+        trunk = read_start(config.run, place)
+        if trunk is not None:
+            check_trunk(trunk.name, trunk.config, rows.column)
         config.splits()[0].assign(_table(rows.prepared))  # what cannot be drawn is said now
     except GnnmatError:
         if not begun:
@@ -111,16 +125,32 @@ def learn_pu(
     if not begun:
         begin(folder, config.together())
     forget_verdicts(folder)
-    write_atomically(folder / RECIPE, config.to_yaml())
-    write_atomically(folder / ENSEMBLE, json.dumps({"members": len(fits)}))
+    write_atomically(folder / PU_RECIPE, config.to_yaml())
+    keep_start(config.run, place, folder)
     write_atomically(folder / TWINS, rows.twins.drop(columns="row").to_csv(index=False))
     write_refused(folder, rows.prepared.dataset.refused)
+    if config.options.method == "heads":
+        return _conclude(config, folder, rows, _heads(config, rows, folder))
+    fits = config.fits()
+    write_atomically(folder / ENSEMBLE, json.dumps({"members": len(fits)}))
     runs = []
     for number, fit in enumerate(fits):
         runs.append(_finish(fit, folder, number, rows, overwrite, console))
         if on_fit is not None:
             on_fit(number, runs[-1])
-    return _conclude(config, folder, rows, runs)
+    found = _conclude(config, folder, rows, out_of_bag(rows.prepared.dataset.ids, runs))
+    _mark(folder, rows, rows.prepared.dataset)
+    return found
+
+
+def _heads(config: PuConfig, rows: PuRows, folder: Path) -> pd.DataFrame:
+    """Scores of bagged heads on the encoder of the run to begin with."""
+    place = find_start(config.run, folder, folder)
+    assert place is not None
+    table = _table(rows.prepared)
+    parts = [split.assign(table) for split in config.splits()]
+    trunk = load_trained((member_folders(place) or [place])[0])
+    return head_scores(trunk, rows.prepared, rows.told, parts, config.options.seed)
 
 
 def _finish(
@@ -144,7 +174,7 @@ def _finish(
 
 def _check_begun(config: PuConfig, folder: Path) -> None:
     """Refuse to go on with another recipe; more fits are welcome."""
-    old = load_pu(folder / RECIPE)
+    old = load_pu(folder / PU_RECIPE)
     same = old.options.model_copy(update={"fits": config.options.fits})
     if old.run != config.run or same != config.options:
         raise GnnmatError(
@@ -162,12 +192,11 @@ def _table(prepared: Prepared) -> Any:
     return split_table(prepared.dataset, np.flatnonzero(prepared.parts != ""), quiet=True)
 
 
-def _conclude(config: PuConfig, folder: Path, rows: PuRows, runs: list[Run]) -> PuRun:
+def _conclude(config: PuConfig, folder: Path, rows: PuRows, table: pd.DataFrame) -> PuRun:
     """Scores, what they are worth, and the page."""
     from gnnmat.pages.pu import pu_page
 
     dataset = rows.prepared.dataset
-    table = out_of_bag(dataset.ids, runs)
     table.insert(1, "formula", formulas(dataset))
     table.insert(2, "label", rows.label)
     table = table.assign(spy=rows.spy)[rows.prepared.parts != ""].reset_index(drop=True)
@@ -177,7 +206,6 @@ def _conclude(config: PuConfig, folder: Path, rows: PuRows, runs: list[Run]) -> 
     write_atomically(folder / SCORES, table.to_csv(index=False))
     write_atomically(folder / SUMMARY, json.dumps(summary, indent=1))
     write_atomically(folder / PAGE, pu_page(config.run.name, table, summary, config.to_yaml()))
-    _mark(folder, rows, dataset)
     counts = {part: len(rows.prepared.rows(part)) for part in ("train", "val", "test")}
     results = {"metrics": [], "baselines": [], "audit": [], "counts": counts}
     write_atomically(folder / METRICS, json.dumps(results, indent=1))

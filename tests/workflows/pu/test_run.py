@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.train.committee import Committee, member_folders
+from gnnmat.workflows.ensemble import resume_ensemble
 from gnnmat.workflows.pu import run as running
 from gnnmat.workflows.pu.run import PuRun, learn_pu, open_pu
 from gnnmat.workflows.run_folder import Run, open_run
@@ -112,6 +113,12 @@ def test_the_same_call_again_reads_and_more_fits_add_what_is_missing(
         learned(copy, "pu.compare=[hull]")
     with pytest.raises(GnnmatError, match="another recipe"):
         learned(copy, "pu.compare=[hull]", "pu.fits=6", "trainer.epochs=3")
+
+
+def test_resuming_as_an_ensemble_is_answered_with_the_command(found: PuRun) -> None:
+    with pytest.raises(GnnmatError, match="holds a PU run") as error:
+        resume_ensemble(found.folder)
+    assert str(error.value.fix).startswith("gnnmat pu ")
 
 
 class Killed(Exception):
