@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
-    from gnnmat.search_api import audit, tune
+    from gnnmat.search_api import audit, learn_pu, tune
     from gnnmat.sources.crystal import Crystal
     from gnnmat.sources.spectrum import Spectrum, read_spectrum, write_spectrum
     from gnnmat.spectra_api import explain, fit_spectrum, simulate
@@ -40,6 +40,7 @@ _PLACES = {
     "cross_validate": "gnnmat.api",
     "audit": "gnnmat.search_api",
     "tune": "gnnmat.search_api",
+    "learn_pu": "gnnmat.search_api",
     "GnnmatError": "gnnmat.errors",
     "Encoder": "gnnmat.models.encoder",
     "Batch": "gnnmat.sample",
@@ -70,6 +71,7 @@ __all__ = [
     "explain",
     "fit",
     "fit_spectrum",
+    "learn_pu",
     "load",
     "load_config",
     "read_spectrum",

@@ -32,6 +32,7 @@ def make_config(recipe: Recipe, options: Mapping[str, Any]) -> RunConfig:
 
 
 def as_yaml(value: Any) -> str:
+    """A value as it stands behind the equals sign of an option."""
     import json
 
     return json.dumps(list(value) if isinstance(value, tuple) else value)
