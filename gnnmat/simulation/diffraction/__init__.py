@@ -1,0 +1,1 @@
+"""Kinematic diffraction in batches: powder patterns, finite clusters, nanoparticles."""

@@ -1,0 +1,161 @@
+"""Powder patterns: Bragg peaks of a batch of crystals, and profiles on a grid of angles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gnnmat.errors import GnnmatError
+from gnnmat.simulation.diffraction.cells import Cells
+from gnnmat.simulation.diffraction.factors import Radiation
+from gnnmat.simulation.diffraction.reflections import (
+    Reflections,
+    reflections,
+    structure_factors,
+)
+
+# Å; K-alpha is the mean of K-alpha 1 and 2, two to one. Source: pymatgen, `xrd.WAVELENGTHS`.
+WAVELENGTHS = {
+    "CuKa": 1.54184, "CuKa1": 1.54056, "CuKa2": 1.54439,
+    "MoKa": 0.71073, "MoKa1": 0.70930, "MoKa2": 0.71359,
+    "CoKa": 1.79026, "CoKa1": 1.78896, "CoKa2": 1.79285,
+    "FeKa": 1.93735, "FeKa1": 1.93604, "FeKa2": 1.93998,
+    "CrKa": 2.29100, "CrKa1": 2.28970, "CrKa2": 2.29361,
+    "AgKa": 0.560885, "AgKa1": 0.559421, "AgKa2": 0.563813,
+}  # fmt: skip
+SAME_PEAK = 1e-5  # degrees of 2 theta, as in pymatgen
+Correction = Literal["lorentz_polarization", "lorentz", "none"]
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Bragg peaks, cell after cell, each by rising angle.
+
+    Args:
+        owner: (n,) the cell.
+        two_theta: (n,) degrees.
+        spacing: (n,) d in Å.
+        intensity: (n,) the sum over all reflections of the peak, both of each Friedel pair, with
+            the correction; per cell, not scaled.
+        hkl: (n, 3) one of the reflections.
+        multiplicity: (n,) number of reflections in the peak.
+    """
+
+    owner: Tensor
+    two_theta: Tensor
+    spacing: Tensor
+    intensity: Tensor
+    hkl: Tensor
+    multiplicity: Tensor
+
+    def of(self, cell: int) -> Peaks:
+        """The peaks of one cell."""
+        rows = self.owner == cell
+        return Peaks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def scaled(self, cells: int) -> Tensor:
+        """(n,) intensity with 100 for the highest peak of each cell."""
+        top = torch.zeros(cells, dtype=self.intensity.dtype, device=self.intensity.device)
+        top.scatter_reduce_(0, self.owner, self.intensity, "amax")
+        return 100 * self.intensity / top[self.owner].clamp(min=1e-300)
+
+
+def wavelength_of(given: str | float) -> float:
+    """A wavelength in Å, by name or as it is.
+
+    Raises:
+        GnnmatError: an unknown name, or a length that is not above zero.
+    """
+    if isinstance(given, str):
+        if given not in WAVELENGTHS:
+            raise GnnmatError(
+                f"There is no radiation '{given}'.", why=f"Known: {', '.join(WAVELENGTHS)}."
+            )
+        return WAVELENGTHS[given]
+    if not 0 < given < 100:
+        raise GnnmatError(f"A wavelength of {given:g} Å is out of range.", fix="Give it in Å.")
+    return float(given)
+
+
+def powder_peaks(
+    cells: Cells,
+    *,
+    wavelength: str | float = "CuKa",
+    two_theta: tuple[float, float] = (0.0, 90.0),
+    radiation: Radiation = "xray",
+    displacement: Tensor | None = None,
+    correction: Correction | None = None,
+) -> Peaks:
+    """Bragg peaks of powders of these crystals.
+
+    Args:
+        cells: the crystals.
+        wavelength: in Å, or such as ``CuKa``.
+        two_theta: first and last angle in degrees.
+        radiation: ``xray``, ``neutron`` or ``electron``.
+        displacement: (119,) B in Å^2 by atomic number.
+        correction: of the intensity by angle; default Lorentz and polarization for X-rays, Lorentz
+            alone for the others.
+
+    Raises:
+        GnnmatError: an unknown radiation, or no angle between the two.
+
+    Source: De Graef & McHenry, Structure of Materials (2007), chapters 11 and 12.
+    """
+    length = wavelength_of(wavelength)
+    low, high = two_theta
+    if not 0 <= low < high <= 180:
+        raise GnnmatError(f"Angles from {low:g} to {high:g} degrees are no range within 0 to 180.")
+    ends = [
+        2 * torch.sin(torch.deg2rad(torch.tensor(t / 2, dtype=torch.float64))) for t in (low, high)
+    ]
+    found = reflections(cells, float(ends[1]) / length, float(ends[0]) / length)
+    strength = structure_factors(cells, found, radiation, displacement).abs() ** 2
+    theta = torch.asin((length * found.length / 2).clamp(max=1.0))
+    kind = correction or ("lorentz_polarization" if radiation == "xray" else "lorentz")
+    return _merged(found, theta, 2 * strength * angle_factor(theta, kind))
+
+
+def angle_factor(theta: Tensor, kind: Correction) -> Tensor:
+    """What a powder reflection at this angle (radians) is multiplied by.
+
+    (1 + cos^2 2 theta) / (sin^2 theta cos theta) with polarization, 1 / (sin^2 theta cos theta)
+    without; a peak at 2 theta = 180 degrees would be infinite.
+    """
+    if kind == "none":
+        return torch.ones_like(theta)
+    lorentz = 1 / (torch.sin(theta) ** 2 * torch.cos(theta))
+    if kind == "lorentz":
+        return lorentz
+    return lorentz * (1 + torch.cos(2 * theta) ** 2)
+
+
+def _merged(found: Reflections, theta: Tensor, intensity: Tensor) -> Peaks:
+    """Reflections of one angle as one peak."""
+    two_theta = torch.rad2deg(2 * theta)
+    # Rounding to a grid, as in pymatgen: two peaks astride a grid point stay two.
+    bins = torch.round(two_theta / SAME_PEAK).to(torch.int64)
+    keys = found.owner * (1 << 32) + bins
+    distinct, peak, count = torch.unique(keys, return_inverse=True, return_counts=True)
+    total = torch.zeros(len(distinct), dtype=intensity.dtype, device=intensity.device)
+    total.index_add_(0, peak, intensity)
+    first = torch.full_like(distinct, len(keys))
+    places = torch.arange(len(keys), device=keys.device)
+    # The strongest name of a peak: the reflection with the largest indices, such as 1 0 0.
+    h, k, l = found.hkl.unbind(dim=1)  # noqa: E741
+    rank = torch.argsort(h * 1_000_000 + k * 1_000 + l, descending=True, stable=True)
+    order = torch.empty_like(rank)
+    order[rank] = places
+    first.scatter_reduce_(0, peak, order, "amin")
+    chosen = rank[first]
+    return Peaks(
+        found.owner[chosen],
+        two_theta[chosen],
+        1 / found.length[chosen],
+        total,
+        found.hkl[chosen],
+        2 * count,
+    )
