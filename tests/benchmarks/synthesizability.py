@@ -28,6 +28,7 @@ from gnnmat.sources.records import Records
 from gnnmat.train.fit import fit
 from gnnmat.workflows.assembly import make_data, make_hall
 from gnnmat.workflows.preparation import prepare
+from gnnmat.workflows.pu.judging import Judged, recall_at
 from gnnmat.workflows.pu.options import PuConfig, load_pu
 from gnnmat.workflows.pu.run import PuRun, learn_pu
 from gnnmat.workflows.run_folder import HISTORY
@@ -95,7 +96,30 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     ):
         ends = {"low": 100 * one["low"], "high": 100 * one["high"]}
         rows.append(row(f"{column}: {what}", 100 * one["value"], "%", **ends))
+    if options.part == "jang":
+        rows += later(found)
     return [*rows, *cost(config, found, options)]
+
+
+def later(found: PuRun) -> list[dict[str, Any]]:
+    """How crystals rank that these labels call unlabelled and the ICSD lists: made since, maybe."""
+    place = shared_data() / "materials_project" / "labels.parquet"
+    icsd = pd.read_parquet(place, columns=["id", "icsd"]).set_index("id")["icsd"]
+    table = found.scores[found.scores["label"] == "0"].dropna(subset="score")
+    made = (icsd.reindex(table["id"]) == 1).to_numpy(dtype=bool, na_value=False)
+    rows = []
+    for name in ("score", "composition alone"):
+        judged = Judged.of(table[name].to_numpy(), made, table["formula"].to_numpy())
+        at = recall_at(judged, SHARE)
+        rows.append(
+            row(
+                f"unlabelled crystals that the ICSD lists, recall at {SHARE:.1%} of the others, "
+                + ("this model" if name == "score" else name),
+                100 * at.value, "%", low=100 * at.low, high=100 * at.high,
+                note=f"{int(made.sum()):,} of {len(made):,}; a stand-in for later discoveries",
+            )
+        )  # fmt: skip
+    return rows
 
 
 def seconds(folder: Path) -> float:
