@@ -11,7 +11,7 @@ from typing import Any
 from gnnmat.data.prototype import SYMBOLS
 from gnnmat.train.checkpoint import load_run_config, read_spec
 from gnnmat.train.committee import member_folders
-from gnnmat.train.config import RunConfig, find_recipe, load_config
+from gnnmat.train.config import find_recipe, load_config
 from gnnmat.train.trust import TRUST_JSON
 from gnnmat.workflows.run_folder import Run, open_run
 from gnnmat.workflows.trust import COVERAGE, FALSE_REFUSAL
@@ -98,19 +98,26 @@ def commands(folder: Path, recipe: str) -> tuple[str, ...]:
     words = ["gnnmat", "train", recipe]
     if config.start.run:
         words += ["--from", Path(config.start.run).name]
-    words += [f"--set={name}={value}" for name, value in _differing(config, plain)]
+    here, there = (one.model_dump(mode="json") for one in (config, plain))
+    words += [f"--set={name}={value}" for name, value in differing(here, there)]
     members = len(member_folders(folder))
     words += ["--members", str(members)] if members else []
     out = [f"{shlex.join(words)} -o runs/{recipe}"]
-    if (folder / TRUST_JSON).is_file():
-        out.append(f"gnnmat trust runs/{recipe}{_trust_options(folder)}")
-    return tuple(out)
+    return (*out, *trust_command(folder, recipe))
 
 
-def _differing(config: RunConfig, recipe: RunConfig) -> Iterator[tuple[str, str]]:
-    here, there = (dict(_leaves(one.model_dump(mode="json"))) for one in (config, recipe))
-    for name, value in here.items():
-        if name.startswith(("start.run", "name")) or there.get(name) == value:
+def trust_command(folder: Path, recipe: str) -> tuple[str, ...]:
+    """What fixes the thresholds of a run again; nothing where they were never fixed."""
+    if not (folder / TRUST_JSON).is_file():
+        return ()
+    return (f"gnnmat trust runs/{recipe}{_trust_options(folder)}",)
+
+
+def differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Dotted name and value of all options that are others here; paths by their last part."""
+    known = dict(_leaves(there))
+    for name, value in _leaves(here):
+        if name.startswith(("start.run", "name")) or known.get(name) == value:
             continue
         absolute = isinstance(value, str) and Path(value).is_absolute()
         yield name, Path(value).name if absolute else json.dumps(value).strip('"')

@@ -19,6 +19,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
 from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folders
 from gnnmat.train.judge import Judge, load_judge, load_model
+from gnnmat.train.landmarks import FILE as LANDMARKS
 from gnnmat.train.trust import has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
 from gnnmat.zoo.card import ModelCard, write_card
@@ -27,7 +28,10 @@ NEEDED = (CONFIG, SPEC, WEIGHTS, STATE)
 LARGEST = 5_000_000  # bytes
 GOLDEN, GOLDEN_SEED = "golden.json", 2021
 GOLDEN_TABLE = "golden.csv"
-GOLDEN_COLUMNS = ("id", "target", "prediction", "interval_low", "interval_high", "unit")
+GOLDEN_COLUMNS = (
+    "id", "target", "prediction", "score", "standard_error", "interval_low", "interval_high",
+    "unit",
+)  # fmt: skip
 
 
 def ship(
@@ -60,7 +64,7 @@ def ship(
     open_run(run)
     if folder.exists() and any(folder.iterdir()):
         raise GnnmatError(f"{folder} is not empty.", fix="Choose another name.")
-    files = [name for name in TRUST if (run / name).is_file()]
+    files = [name for name in (*TRUST, LANDMARKS) if (run / name).is_file()]
     if is_ensemble(run):
         files += [CONFIG, ENSEMBLE]
         for member in member_folders(run):
@@ -122,6 +126,9 @@ def half_precision_error(run: Path, folder: Path, samples: Any) -> dict[str, flo
         The largest difference over the standard deviation of the truths the run knows.
     """
     whole, halved = (load_model(one).predict(samples) for one in (run, folder))
+    if "score" in whole:  # between 0 and 1, as wide as a spread can be
+        moved = (whole["score"] - halved["score"]).abs().groupby(whole["target"]).max()
+        return {str(name): float(value) for name, value in moved.items()}
     truths = open_run(run).predictions.groupby("target")["truth"].std()
     moved = (whole["prediction"] - halved["prediction"]).abs().groupby(whole["target"]).max()
     return {str(name): float(moved[name] / truths[name]) for name in moved.index}

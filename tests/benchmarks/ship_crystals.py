@@ -16,11 +16,14 @@ from tempfile import TemporaryDirectory
 
 from gnnmat import zoo
 from gnnmat.errors import GnnmatError
+from gnnmat.shipped import recipes
 from gnnmat.train.checkpoint import load_run_config, read_spec
 from gnnmat.train.committee import load_committee, member_folders
 from gnnmat.train.config import find_recipe, load_config
 from gnnmat.workflows.card_facts import commands, elements_of, run_scores, split_words
-from gnnmat.workflows.run_folder import open_run
+from gnnmat.workflows.pu.card import pu_commands, pu_scores
+from gnnmat.workflows.pu.options import load_pu
+from gnnmat.workflows.run_folder import PU_RECIPE, open_run
 from gnnmat.workflows.shipping import half_precision_error, ship
 from gnnmat.zoo.card import CARD, ModelCard, read_card, write_card
 
@@ -70,6 +73,7 @@ class Words:
     cite: tuple[str, ...]
     before: tuple[str, ...] = ()
     path: str = ""
+    error: str = "an interval"
 
 
 MODELS = {
@@ -126,12 +130,38 @@ MODELS = {
         before=("python tests/benchmarks/elastic_set.py .",),
         path="elastic.parquet",
     ),
+    "synthesizability": Words(
+        recipe="synthesizability",
+        title="how much a crystal looks like those that were made",
+        output="a score from 0 to 1 that ranks, and is no probability",
+        error="its standard error",
+        data="Materials Project, positive where the ICSD lists a crystal, else unlabelled",
+        limits=(
+            "As a probability: how many of the crystals that nobody made could be made is unknown.",
+            "As advice on a synthesis: it knows nothing of routes, temperatures or pressures.",
+            "Crystals listed in the ICSD need not be stable, nor made under usual conditions.",
+            RELAXED,
+            OTHERS,
+        ),
+        sources=(
+            STRUCTURES,
+            "which crystals the ICSD lists: antoniuk1/SynthNN, MIT",
+        ),
+        cite=(
+            MATERIALS_PROJECT,
+            "Jang et al., J. Am. Chem. Soc. 142, 18836 (2020), doi:10.1021/jacs.0c07384 (the idea)",
+            "Antoniuk et al., npj Comput. Mater. 9, 155 (2023), doi:10.1038/s41524-023-01114-4 "
+            "(the labels)",
+        ),
+    ),
 }
 
 
 def make_card(name: str, run: Path) -> ModelCard:
     """The card: the words above, and the numbers of the run."""
     words, counts = MODELS[name], open_run(run).counts
+    is_pu = (run / PU_RECIPE).is_file()
+    made = (pu_commands if is_pu else commands)(run, words.recipe)
     first = (member_folders(run) or [run])[0]
     _, spec, _ = read_spec(first)
     several = f"{len(member_folders(run))} members, seeds in a row; " if member_folders(run) else ""
@@ -139,12 +169,13 @@ def make_card(name: str, run: Path) -> ModelCard:
     return ModelCard(
         title=words.title,
         input="a crystal: cell, elements, positions (CIF, POSCAR, extxyz, pymatgen, ASE)",
-        output=f"{words.output}; with an interval, and whether the crystal is in domain",
-        training_data=f"{words.data}; {several}{counts['train']:,} training rows each",
+        output=f"{words.output}; with {words.error}, and whether the crystal is in domain",
+        training_data=f"{words.data}; {several}{counts['train']:,} training rows"
+        + (", each fit without those of one fold" if is_pu else " each"),
         split=split_words(run),
         elements=elements_of(run),
-        made_by=(*words.before, *commands(run, words.recipe), again),
-        scores=run_scores(run),
+        made_by=(*words.before, *made, again),
+        scores=pu_scores(run) if is_pu else run_scores(run),
         limits=(
             f"Elements other than the {len(spec.elements)} listed above: flagged out of domain.",
             *words.limits,
@@ -178,7 +209,9 @@ def ship_model(name: str, run: Path, folder: Path) -> dict[str, float]:
 
 def check_targets(name: str, run: Path) -> None:
     """Refuse a run that learned something else than the model is called."""
-    wanted = load_config(find_recipe(MODELS[name].recipe)).data.targets
+    recipe = MODELS[name].recipe
+    is_pu = recipe in recipes("pu")
+    wanted = (load_pu(recipe).run if is_pu else load_config(find_recipe(recipe))).data.targets
     found = load_run_config((member_folders(run) or [run])[0]).data.targets
     if found != wanted:
         raise GnnmatError(f"{run} learned {', '.join(found)}, not {', '.join(wanted)}.")

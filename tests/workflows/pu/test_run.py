@@ -16,6 +16,7 @@ from gnnmat.sources.objects import records_from_objects
 from gnnmat.train.committee import Committee, member_folders
 from gnnmat.workflows.ensemble import resume_ensemble
 from gnnmat.workflows.pu import run as running
+from gnnmat.workflows.pu.card import pu_commands, pu_scores
 from gnnmat.workflows.pu.run import PuRun, learn_pu, open_pu
 from gnnmat.workflows.run_folder import Run, open_run
 from gnnmat.workflows.trust import fit_trust
@@ -113,6 +114,16 @@ def test_the_same_call_again_reads_and_more_fits_add_what_is_missing(
         learned(copy, "pu.compare=[hull]")
     with pytest.raises(GnnmatError, match="another recipe"):
         learned(copy, "pu.compare=[hull]", "pu.fits=6", "trainer.epochs=3")
+
+
+def test_a_card_tells_the_command_and_what_the_scores_are_worth(found: PuRun) -> None:
+    (command,) = pu_commands(found.folder, "synthesizability")
+    words = command.split()
+    assert words[:3] == ["gnnmat", "pu", "synthesizability"]
+    assert "--set=pu.folds=2" in words
+    recall, ranked = pu_scores(found.folder)
+    assert recall.value == found.summary["models"][0]["recall_at"][3]["value"]
+    assert set(ranked.baselines) == {"composition alone", "hull alone"}
 
 
 def test_resuming_as_an_ensemble_is_answered_with_the_command(found: PuRun) -> None:
