@@ -19,9 +19,10 @@ ORDER = (
     "ablation_phonons", "ablation_formation_energy", "ablation_elastic",
     "speed_training", "speed_prediction", "speed_folding", "speed_ways", "intervals",
     "heads_dos_gated", "heads_dos_cgcnn", "heads_vacancies_gated", "heads_vacancies_cgcnn",
-    "glass", "transfer_moduli", "transfer_superconductors",
+    "glass_cgcnn", "transfer_moduli", "transfer_superconductors",
     "pseudo_labels_moduli", "pseudo_labels_superconductors", "audit_moduli",
     "audit_superconductors",
+    "synthesizability_jang", "synthesizability_icsd", "synthesizability_control",
     "spin_waves", "spectra", "networks", "comparison", "denoising", "exchange", "headline",
     "foreign", "misfit", "attribution", "refinement",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PARTS = ("perov_5", "phonons", "formation_energy", "learning_curve")
 MODELS = ("perov_5", "formation_energy", "formation_energy_by_formula", "band_gap", "elastic")
+BOTH = ("gated", "cgcnn")
 MODEL, START = ("--run", "pcsmo-exchange"), ("--start", "pcsmo-exchange")
 SET = ("--set", "pcsmo-all")  # made once: gnnmat simulate configs/pcsmo.yaml -n 4600 -o pcsmo-all
 SHORT = [
@@ -26,7 +27,11 @@ LONG = [
     ["models.py", "phonons", "--seeds", "5"],
     *(["models.py", part] for part in MODELS),
     *(["ablation.py", part] for part in ("phonons", "formation_energy", "elastic")),
-    *(["heads.py", part, "--name", "gated"] for part in ("dos", "vacancies")),
+    *(["heads.py", part, "--name", one] for part in ("dos", "vacancies") for one in BOTH),
+    ["glass.py"],
+    *([script, "moduli"] for script in ("transfer.py", "pseudo_labels.py", "audit.py")),
+    *([script, "superconductors"] for script in ("transfer.py", "audit.py")),
+    *(["synthesizability.py", part] for part in ("control", "jang", "icsd")),
     ["denoising.py", *SET],
     ["comparison.py", *SET],
     ["exchange.py", *MODEL, *SET],
@@ -34,7 +39,7 @@ LONG = [
     ["attribution.py", *MODEL, *SET],
     ["refinement.py", *START, "-n", "4"],
     ["misfit.py", *START, "-n", "2"],
-    # intervals.py, transfer.py and audit.py look at runs that were trained before, see there.
+    # intervals.py looks at ensembles that were trained before, see there.
     # headline.py needs two trainings of its own, see there.
 ]
 
