@@ -1,0 +1,124 @@
+"""A measured powder pattern: angles, counts, and the wavelength they were taken with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gnnmat.errors import GnnmatError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PowderPattern:
+    """Counts over angles, checked.
+
+    Args:
+        id: name.
+        two_theta: (n,) degrees, rising.
+        counts: (n,) intensities, none negative; counts or anything proportional to them.
+        wavelength: of K-alpha 1 in Å; None if nobody said.
+        second: of K-alpha 2 in Å; None if there is none, or nobody said.
+        notes: what was mended while reading.
+    """
+
+    id: str
+    two_theta: Floats
+    counts: Floats
+    wavelength: float | None = None
+    second: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.two_theta)
+
+
+LEAST = 10  # points
+LONGEST, SHORTEST = 10.0, 0.05  # Å: beyond these a wavelength was given in another unit
+
+
+def powder_pattern(
+    id: str,
+    two_theta: ArrayLike,
+    counts: ArrayLike,
+    *,
+    wavelength: float | None = None,
+    second: float | None = None,
+) -> PowderPattern:
+    """The pattern of these columns.
+
+    Angles that fall are turned around, angles that were measured several times are averaged; both
+    are noted.
+
+    Args:
+        id: name.
+        two_theta: (n,) degrees.
+        counts: (n,) intensities.
+        wavelength: of K-alpha 1, Å.
+        second: of K-alpha 2, Å.
+
+    Raises:
+        GnnmatError: lengths differ, too few points, a value that is no number, negative counts,
+            angles outside 0 to 180 degrees or out of order, a wavelength that is none in Å.
+    """
+    x, y = np.asarray(two_theta, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    _check_values(id, x, y)
+    for one in (wavelength, second):
+        if one is not None and not SHORTEST <= one <= LONGEST:
+            raise GnnmatError(
+                f"{id}: a wavelength of {one:g} Å is out of range.",
+                fix="Give it in Å: copper has 1.5406.",
+            )
+    notes: list[str] = []
+    if (np.diff(x) < 0).all():
+        x, y = x[::-1], y[::-1]
+        notes.append("angles fell, and were turned around")
+    if (np.diff(x) < 0).any():
+        place = int(np.flatnonzero(np.diff(x) < 0)[0])
+        raise GnnmatError(
+            f"{id}: angles are out of order: {x[place + 1]:g} comes after {x[place]:g} degrees.",
+            why="Several scans in one file, or columns exchanged.",
+            fix="Give one scan with rising angles.",
+        )
+    if (np.diff(x) == 0).any():
+        x, back = np.unique(x, return_inverse=True)
+        y = np.bincount(back, y) / np.bincount(back)
+        notes.append("angles that were measured several times were averaged")
+    if len(x) < LEAST:
+        raise GnnmatError(f"{id}: {len(x)} angles are no pattern.")
+    return PowderPattern(id, x, y, wavelength, second, tuple(notes))
+
+
+def _check_values(id: str, x: Floats, y: Floats) -> None:
+    if x.ndim != 1 or x.shape != y.shape:
+        raise GnnmatError(f"{id}: {x.shape} angles and {y.shape} counts do not fit together.")
+    if len(x) < LEAST:
+        raise GnnmatError(
+            f"{id}: {len(x)} points are no pattern.", why=f"Expected {LEAST} or more."
+        )
+    for name, values in (("angle", x), ("count", y)):
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise GnnmatError(f"{id}: point {wrong[0] + 1} has {values[wrong[0]]} as its {name}.")
+    if x.min() < 0 or x.max() > 180:
+        raise GnnmatError(
+            f"{id}: angles go from {x.min():g} to {x.max():g}, expected 2 theta in degrees.",
+            fix="Convert Q or d to 2 theta first.",
+        )
+    if x.max() < 3.2:
+        raise GnnmatError(
+            f"{id}: angles end at {x.max():g}: these look like radians, or like Q.",
+            fix="Give 2 theta in degrees.",
+        )
+    if y.min() < 0:
+        place = int(y.argmin())
+        raise GnnmatError(
+            f"{id}: {y[place]:g} counts at {x[place]:g} degrees; counts cannot be negative.",
+            why="A background may have been subtracted.",
+            fix="Give the counts as measured, or add a constant.",
+        )
+    if not y.any():
+        raise GnnmatError(f"{id}: all counts are zero.")
