@@ -165,6 +165,8 @@ def make_card(name: str, run: Path) -> ModelCard:
     first = (member_folders(run) or [run])[0]
     _, spec, _ = read_spec(first)
     several = f"{len(member_folders(run))} members, seeds in a row; " if member_folders(run) else ""
+    formats = [load_run_config(one).trainer.precision for one in member_folders(run)]
+    several += f"trained in {', '.join(formats)}; " if len(set(formats)) > 1 else ""
     again = f"python tests/benchmarks/ship_crystals.py {name} --run runs/{words.recipe}"
     return ModelCard(
         title=words.title,
