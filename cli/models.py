@@ -33,7 +33,7 @@ def models_command(
 
       gnnmat models
 
-      gnnmat models pcsmo-exchange
+      gnnmat models elastic-moduli
 
       gnnmat models --fetch owner/name
     """
