@@ -33,7 +33,7 @@ def models_command(
 
       gnnmat models
 
-      gnnmat models elastic-moduli
+      gnnmat models mp-formation-energy
 
       gnnmat models --fetch owner/name
     """
