@@ -71,8 +71,8 @@ def pu_command(
 
     out, err = consoles()
     overrides = overrides_of(structures, targets, target, None, None, epochs, begin_with)
-    if structures:
-        overrides.append("pu.compare=[]")
+    if structures and recipe is None:  # the recipe's own data have these columns
+        overrides = ["pu.compare=[]", *([] if target else ["data.targets=[]"]), *overrides]
     if fits is not None:
         overrides.append(f"pu.fits={fits}")
     config = load_pu(recipe or RECIPE, [*overrides, *(settings or [])])
@@ -80,11 +80,12 @@ def pu_command(
 
     def tell(number: int, run: Run) -> None:
         scores = {row["split"]: row["value"] for row in run.metrics}
-        out.print(
-            f"fit {number + 1} of {config.options.fits}: a positive ranks above an unlabelled row "
-            f"in {100 * scores.get('test', float('nan')):.1f}% of the pairs it has not seen",
-            soft_wrap=True,
-        )
+        share = scores.get("test")
+        said = "scores no positive it has not seen"
+        if share is not None:
+            said = "a positive ranks above an unlabelled row in "
+            said += f"{100 * share:.1f}% of the pairs it has not seen"
+        out.print(f"fit {number + 1} of {config.options.fits}: {said}", soft_wrap=True)
 
     found = learn_pu(
         config, folder, overwrite=overwrite, console=None if quiet else err, on_fit=tell
@@ -92,7 +93,8 @@ def pu_command(
     _show(out, found.summary)
     out.print(f"\nScores:     {folder / 'scores.csv'}", soft_wrap=True)
     out.print(f"Report:     {folder / 'report.html'}", soft_wrap=True)
-    out.print(f"Try next:   gnnmat predict {folder} my.cif", soft_wrap=True)
+    if config.options.method != "heads":  # which keeps no networks
+        out.print(f"Try next:   gnnmat predict {folder} my.cif", soft_wrap=True)
 
 
 def _show(out: Console, summary: dict[str, Any]) -> None:
@@ -111,14 +113,19 @@ def _show(out: Console, summary: dict[str, Any]) -> None:
             *(_percent(row) for row in (one["ranking"], *(at[share] for share in shares))),
         )
     out.print(table)
-    recall, flagged = summary["recall"], summary["flagged"]
-    bound = summary["prior_at_most"]
     out.print(
-        f"\nAbove a score of {summary['threshold']:g}: {_percent(recall)} of the positives, "
-        f"{_percent(flagged)} of the unlabelled. At most {_percent(bound)} of the unlabelled are "
-        "positive, as far as scores can tell.",
+        f"\nAbove a score of {summary['threshold']:g}: {_percent(summary['recall'])} of the "
+        f"positives, {_percent(summary['flagged'])} of the unlabelled. If positives were labelled "
+        "at random, the scores allow this share of positives among the unlabelled at most: "
+        f"{_percent(summary['prior_at_most'])}.",
         soft_wrap=True,
     )
+    if not summary["judged_positives"]:
+        out.print(
+            "Note: no positive was scored by a fit that has not seen it, so nothing can be judged: "
+            "raise pu.held_out or pu.left_out.",
+            soft_wrap=True,
+        )
     if summary["twins"]:
         out.print(
             f"Note: {summary['twins']:,} unlabelled crystals have the structure of a positive one "
@@ -128,6 +135,8 @@ def _show(out: Console, summary: dict[str, Any]) -> None:
 
 
 def _percent(one: dict[str, float]) -> str:
-    """The value with half the width of its 95% interval."""
+    """The value with its 95% interval."""
     value, low, high = (100 * one[name] for name in ("value", "low", "high"))
-    return f"{value:.1f}%" if low != low else f"{value:.1f}% ±{(high - low) / 2:.1f}"
+    if value != value:
+        return "-"
+    return f"{value:.1f}%" if low != low else f"{value:.1f}% ({low:.0f} to {high:.0f})"

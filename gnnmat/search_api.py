@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gnnmat.workflows.label_audit import LabelAudit
-    from gnnmat.workflows.pu.run import PuRun
+    from gnnmat.workflows.pu.folder import PuRun
     from gnnmat.workflows.tune import Tuned
 
 __all__ = ["audit", "learn_pu", "tune"]

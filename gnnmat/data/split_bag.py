@@ -17,9 +17,10 @@ class BagSplit(BaseModel):
     """One bag: the positive rows and a draw of unlabelled ones train, the others are scored.
 
     Val and the held-out groups are those of a `GroupSplit` of the same fractions and seed, the
-    same for every bag. Test is what no bag learns from, the held-out groups, and what this bag
-    did not draw. Groups are drawn whole; unlabelled rows in the group of a drawn one are not used.
-    The positive class is the second of the two.
+    same for every bag. Of the others every bag leaves out a share, drawn anew. Test is what no
+    bag learns from, what this bag leaves out, positives too, and the unlabelled rows it did not
+    draw. A row in a group of which something is learned is never scored. The positive class is the
+    second of the two.
 
     Source: Mordelet & Vert, Pattern Recognition Letters 37, 201 (2014); Jang et al., J. Am. Chem.
     Soc. 142, 18836 (2020), who draw rows one by one and hold out a tenth of the positives.
@@ -32,6 +33,9 @@ class BagSplit(BaseModel):
     ratio: float = Field(1.0, gt=0, description="Unlabelled rows drawn for each positive one.")
     held_out: float = Field(
         0.1, ge=0, lt=1, description="Share of the rows, by group, that no bag learns from."
+    )
+    left_out: float = Field(
+        0.2, ge=0, lt=1, description="Share of the rows, by group, that this bag leaves out."
     )
     by: str = Field("formula", description="Groups: formula, prototype or the name of a column.")
     val: float = Field(0.05, ge=0, lt=1, description="Share of the rows that choose the epoch.")
@@ -55,18 +59,29 @@ class BagSplit(BaseModel):
         parts = draw_groups(names, self.val, self.held_out, self.seed, self.by)
         positive = np.asarray(rows.stratify, dtype=float) > 0
         groups = np.unique(names, return_inverse=True)[1]
-        free = (parts == "train") & ~positive
-        learned = int(((parts == "train") & positive).sum())
-        drawn = self._draw(groups, free, int(round(self.ratio * learned)))
-        parts[free] = np.where(np.isin(groups[free], groups[drawn]), "", "test")
-        parts[drawn] = "train"
+        bag = np.flatnonzero(parts == "train")
+        bag = bag[self._kept(groups[bag])]
+        learned = bag[positive[bag]]
+        drawn = self._draw(groups, bag[~positive[bag]], int(round(self.ratio * len(learned))))
+        both = np.concatenate([learned, drawn])
+        rest = parts == "train"
+        parts[rest] = np.where(np.isin(groups[rest], groups[both]), "", "test")
+        parts[both] = "train"
         return parts
 
+    def _kept(self, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) whether the group of a row is not left out by this bag."""
+        names = np.unique(groups)
+        order = np.random.default_rng([self.seed, self.index, 1]).permutation(len(names))
+        place = np.argsort(order)[np.searchsorted(names, groups)]
+        counts = np.bincount(place, minlength=len(names))
+        left = np.cumsum(counts) <= self.left_out * len(groups)
+        return np.asarray(~left[place])
+
     def _draw(
-        self, groups: NDArray[np.int64], free: NDArray[np.bool_], wanted: int
+        self, groups: NDArray[np.int64], where: NDArray[np.int64], wanted: int
     ) -> NDArray[np.int64]:
-        """Rows of whole groups, drawn until there are enough."""
-        where = np.flatnonzero(free)
+        """Some of these rows, group by group, until there are enough."""
         if wanted >= len(where):
             raise GnnmatError(
                 f"A bag of {wanted:,} unlabelled rows leaves none of {len(where):,} to score.",

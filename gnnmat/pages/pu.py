@@ -48,7 +48,7 @@ def pu_page(title: str, scores: pd.DataFrame, summary: Mapping[str, Any], config
     figures: dict[str, Figure] = {
         "scores": histograms(scores),
         "flagged": flagged_figure(
-            [one for one in summary["models"] if ", rows that have" not in one["name"]]
+            [one for one in summary["models"] if ", the same rows as" not in one["name"]]
         ),
         "precision": precision_figure(summary),
     }
@@ -129,11 +129,18 @@ def _facts(summary: Mapping[str, Any]) -> Markup:
 
 def _scores_words(summary: Mapping[str, Any]) -> str:
     left = summary.get("twins", 0)
+    scored = summary["judged_positives"] + summary["judged_unlabelled"]
+    every = summary["positives"] + summary["unlabelled"]
     words = (
         "A score says how much a crystal looks like the positives to fits that have not seen it. "
         "It ranks; it is no probability of being positive, because no crystal is known to be "
         "negative."
     )
+    if scored < every:
+        words += (
+            f" {every - scored:,} of {every:,} rows have no score: they chose the epochs, or every "
+            "fit has learned from their group."
+        )
     if left:
         words += (
             f" {plural(left, 'unlabelled crystal')} with the structure of a positive one "
@@ -147,7 +154,8 @@ def _models_words() -> str:
         "Positives found where that share of the unlabelled rows is flagged, with 95% intervals "
         "from groups drawn anew. Rankings count rows that a model can score; where a column is "
         "empty the model is shown on the same rows beside it. Spies are positives that were "
-        "hidden among the unlabelled rows."
+        "hidden among the unlabelled rows. All of this takes labelled positives to be like those "
+        "that nobody labelled; what was made first, or often, may be another kind."
     )
 
 
@@ -173,9 +181,9 @@ def _prior_words(summary: Mapping[str, Any]) -> str:
     bound = summary["prior_at_most"]
     return (
         "How many of the flagged crystals are positive depends on how many of all unlabelled ones "
-        "are, which no data of this kind can tell. The scores allow "
-        f"{number(100 * bound['value'])}% at most ({_between(bound)}); the share may be far "
-        "smaller."
+        "are, which no data of this kind can tell. If the labelled positives are like the hidden "
+        f"ones, the scores allow {number(100 * bound['value'])}% at most ({_between(bound)}); the "
+        "share may be far smaller."
     )
 
 

@@ -29,6 +29,7 @@ from gnnmat.train.front import Cleaned, Front, check_front
 
 CONFIG, SPEC = "config.yaml", "spec.json"
 WEIGHTS, STATE = "weights.safetensors", "state.safetensors"
+PU_RECIPE = "pu.yaml"  # of a run on positive and unlabelled rows
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,12 @@ def check_run(folder: Path) -> None:
     Raises:
         GnnmatError: the first file that is missing.
     """
+    if (folder / PU_RECIPE).is_file():
+        raise GnnmatError(
+            f"{folder} keeps scores and no networks.",
+            why="It is a PU run of the method 'heads', or was interrupted.",
+            fix="Its scores are in scores.csv; pu.method=folds keeps networks.",
+        )
     for name in (CONFIG, SPEC, WEIGHTS, STATE):
         if not (folder / name).is_file():
             raise GnnmatError(

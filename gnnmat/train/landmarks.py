@@ -63,14 +63,12 @@ class Landmarks:
     usual: float
 
     @classmethod
-    def of(cls, features: NDArray[np.floating], ids: list[str], formulas: list[str]) -> Landmarks:
-        """The landmarks of features (n, width).
-
-        Raises:
-            GnnmatError: fewer than two crystals.
-        """
+    def of(
+        cls, features: NDArray[np.floating], ids: list[str], formulas: list[str]
+    ) -> Landmarks | None:
+        """The landmarks of features (n, width); None where no two crystals differ."""
         if len(ids) < 2:
-            raise GnnmatError("Landmarks need at least two known crystals.")
+            return None
         rows = np.asarray(features, dtype=np.float64)
         centre = rows.mean(axis=0)
         kept = min(AXES, rows.shape[1])
@@ -78,6 +76,8 @@ class Landmarks:
         axes = vectors[:, np.argsort(-values)[:kept]]
         places = (rows - centre) @ axes
         usual = _usual(places)
+        if usual is None:
+            return None
         return cls(ids, formulas, (places / usual).astype(np.float16), centre, axes / usual, usual)
 
     def nearest(self, features: NDArray[np.floating], count: int = 5) -> list[list[Neighbour]]:
@@ -142,10 +142,13 @@ def load_landmarks(folder: Path) -> Landmarks | None:
         raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
 
 
-def _usual(places: Floats) -> float:
-    """Median distance of some places to the nearest other one."""
+def _usual(places: Floats) -> float | None:
+    """Median distance of some places to the nearest one elsewhere; None if all are one."""
     from sklearn.neighbors import NearestNeighbors
 
     some = places[np.random.default_rng(0).permutation(len(places))[:ASKED]]
-    apart = NearestNeighbors(n_neighbors=2).fit(places).kneighbors(some)[0][:, 1]
-    return max(float(np.median(apart)), 1e-12)
+    distinct = np.unique(places, axis=0)
+    if len(distinct) < 2:
+        return None
+    apart = NearestNeighbors(n_neighbors=2).fit(distinct).kneighbors(some)[0]
+    return float(np.median(np.where(apart[:, 0] > 0, apart[:, 0], apart[:, 1])))

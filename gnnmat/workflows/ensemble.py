@@ -13,7 +13,7 @@ from rich.console import Console
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
-from gnnmat.train.checkpoint import load_run_config
+from gnnmat.train.checkpoint import PU_RECIPE, load_run_config
 from gnnmat.train.committee import (
     ENSEMBLE,
     MEMBERS,
@@ -28,7 +28,6 @@ from gnnmat.workflows.evaluation import evaluate
 from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import prepare, truth_table
 from gnnmat.workflows.run_folder import (
-    PU_RECIPE,
     Run,
     begin,
     claim,

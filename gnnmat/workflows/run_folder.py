@@ -17,12 +17,13 @@ from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Refusal
 from gnnmat.target import read_curve
-from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
+from gnnmat.train.checkpoint import CONFIG, PU_RECIPE, SPEC, STATE, WEIGHTS
 from gnnmat.train.checkpointing import CHECKPOINTS, LAST
 from gnnmat.train.committee import ENSEMBLE, member_folders
 from gnnmat.train.config import RunConfig
 from gnnmat.train.environment import ENVIRONMENT
 from gnnmat.train.judge import load_model
+from gnnmat.train.landmarks import FILE as LANDMARKS
 from gnnmat.train.predictor import Predictor
 
 CURVES = "predictions.npz"
@@ -30,6 +31,7 @@ METRICS, PREDICTIONS, REFUSED = "metrics.json", "predictions.csv", "refused.csv"
 HISTORY, REPORT = "history.csv", "report.html"
 TRUST = ("trust.json", "trust.safetensors")
 UNCERTAINTY = ("uncertainty.json", "uncertainty.html")
+SCORES, SUMMARY, TWINS = "scores.csv", "pu.json", "twins.csv"
 # All that a run writes, and all that --overwrite removes.
 WRITTEN = (
     CONFIG,
@@ -45,8 +47,12 @@ WRITTEN = (
     REPORT,
     *TRUST,
     *UNCERTAINTY,
+    PU_RECIPE,
+    SCORES,
+    SUMMARY,
+    TWINS,
+    LANDMARKS,
 )
-PU_RECIPE = "pu.yaml"
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")
 
 

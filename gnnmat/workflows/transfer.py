@@ -65,7 +65,7 @@ def with_start(config: RunConfig, place: Path | None, *, own_model: bool = False
     if place is None or config.start.run is None:
         return config
     name = _lasting_name(config.start.run)
-    chosen = _one_run(place, config.trainer.seed)
+    chosen = one_run(place, config.trainer.seed)
     old = load_run_config(chosen)
     own, _, _ = read_spec(chosen)
     _check_own(name, own, own_model)
@@ -152,7 +152,7 @@ def read_start(config: RunConfig, place: Path | None) -> Learned | None:
     """
     if place is None:
         return None
-    return read_learned(_one_run(place, config.trainer.seed), str(config.start.run))
+    return read_learned(one_run(place, config.trainer.seed), str(config.start.run))
 
 
 def keep_start(config: RunConfig, place: Path | None, folder: Path) -> None:
@@ -195,7 +195,7 @@ def _lasting_name(name: str) -> str:
     return name if shipped or is_hub_name(name) else os.path.abspath(name)
 
 
-def _one_run(place: Path, seed: int) -> Path:
+def one_run(place: Path, seed: int) -> Path:
     """The run itself, or one member of an ensemble: another one for every seed."""
     members = member_folders(place)
     if is_ensemble(place) and not members:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.models.encoder import Encoder
 from gnnmat.sources.records import Records
-from gnnmat.train.checkpoint import load_run_config
+from gnnmat.train.checkpoint import PU_RECIPE, load_run_config
 from gnnmat.train.committee import load_committee
+from gnnmat.train.config import RunConfig
 from gnnmat.train.domain import unseen_elements
 from gnnmat.train.intervals import COVERAGE, Interval
 from gnnmat.train.judge import Judge, load_judge
@@ -23,7 +24,7 @@ from gnnmat.train.trust_scores import Usual, limit
 from gnnmat.workflows.calibration import calibrate_classes, error_factors
 from gnnmat.workflows.intervals import Known, group_name, known_numbers
 from gnnmat.workflows.looks import Look, Looking
-from gnnmat.workflows.preparation import prepare
+from gnnmat.workflows.preparation import Prepared, prepare
 from gnnmat.workflows.start_notes import warn_of_known_rows
 from gnnmat.workflows.uncertainty import assess, forget_uncertainty, write_uncertainty
 
@@ -73,7 +74,7 @@ def fit_trust(
             raise GnnmatError(f"The {name} {share:g} is no share between 0 and 1.")
     committee = load_committee(folder, model=model, samples=samples, seed=seed)
     config = load_run_config(folder)
-    prepared = prepare(config, records, quiet=quiet)
+    prepared = _rows_of(folder, config, records, quiet=quiet)
     looking = Looking(committee, config, prepared, draws=draws, seed=seed)
     trust = fixed(looking, false_refusal=false_refusal, coverage=coverage, scores=scores)
     forget_uncertainty(folder)
@@ -83,6 +84,17 @@ def fit_trust(
         warn_of_known_rows(folder, prepared)
         write_uncertainty(folder, assess(trust, judged_parts(looking, trust), seed=seed), config)
     return trust
+
+
+def _rows_of(folder: Path, config: RunConfig, records: Records | None, *, quiet: bool) -> Prepared:
+    """The rows of a run as its fits had them."""
+    if not (folder / PU_RECIPE).is_file():
+        return prepare(config, records, quiet=quiet)
+    from gnnmat.workflows.pu.options import load_pu
+    from gnnmat.workflows.pu.rows import find_rows, open_records
+
+    recipe = load_pu(folder / PU_RECIPE)
+    return find_rows(recipe, *open_records(recipe, records), quiet=quiet).prepared
 
 
 def fixed(

@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 from gnnmat import zoo
 from gnnmat.errors import GnnmatError
 from gnnmat.shipped import recipes
-from gnnmat.train.checkpoint import load_run_config, read_spec
+from gnnmat.train.checkpoint import PU_RECIPE, load_run_config, read_spec
 from gnnmat.train.committee import load_committee, member_folders
 from gnnmat.train.config import find_recipe, load_config
 from gnnmat.workflows.card_facts import commands, elements_of, run_scores, split_words
 from gnnmat.workflows.pu.card import pu_commands, pu_scores
 from gnnmat.workflows.pu.options import load_pu
-from gnnmat.workflows.run_folder import PU_RECIPE, open_run
+from gnnmat.workflows.run_folder import open_run
 from gnnmat.workflows.shipping import half_precision_error, ship
 from gnnmat.zoo.card import CARD, ModelCard, read_card, write_card
 

@@ -23,41 +23,40 @@ def bags(count: int = 4, **options: float) -> list[np.ndarray]:
     return [BagSplit(index=number, **options).assign(table()) for number in range(count)]  # type: ignore[arg-type]
 
 
-def test_a_bag_has_all_positives_and_as_many_unlabelled_rows() -> None:
+def test_a_bag_has_as_many_unlabelled_rows_as_positives() -> None:
     positive = np.array(table().stratify, dtype=bool)
     for parts in bags():
-        assert (parts[positive] != "").all()
         drawn = (parts == "train") & ~positive
         assert drawn.sum() == ((parts == "train") & positive).sum()
     assert BagSplit(ratio=0.5).assign(table()).tolist().count("train") < drawn.sum() * 2
 
 
 def test_held_out_and_val_rows_are_those_of_a_group_split_in_every_bag() -> None:
-    positive = np.array(table().stratify, dtype=bool)
     expected = GroupSplit(val=0.05, test=0.1, seed=0).assign(table())
     for parts in bags():
         assert ((parts == "val") == (expected == "val")).all()
-        assert ((parts[positive] == "test") == (expected[positive] == "test")).all()
         assert (parts[expected == "test"] == "test").all()
 
 
 def test_bags_draw_other_rows_each_and_together_score_all() -> None:
     found = bags(8)
     assert any((one != found[0]).any() for one in found[1:])
-    unlabelled = ~np.array(table().stratify, dtype=bool)
-    scored = np.any([one == "test" for one in found], axis=0)
-    held = found[0] == "val"
-    assert scored[unlabelled & ~held].all()
+    positive = np.array(table().stratify, dtype=bool)
+    scored = np.mean([one == "test" for one in found], axis=0)
+    free = found[0] != "val"
+    assert scored[~positive & free].mean() > 0.4
+    # Positives are scored where they are left out or held out, a share of about 0.2 + 0.1.
+    assert 0.15 < scored[positive & free].mean() < 0.45
 
 
 @given(st.integers(0, 50), st.integers(0, 20))
 @settings(max_examples=30, deadline=None)
-def test_no_scored_unlabelled_row_shares_a_group_with_a_drawn_one(seed: int, index: int) -> None:
+def test_no_scored_row_shares_a_group_with_a_learned_one(seed: int, index: int) -> None:
     rows = table(seed=seed)
     parts = BagSplit(index=index, seed=seed).assign(rows)
-    positive = np.array(rows.stratify, dtype=bool)
-    drawn = set(rows.formula_of[(parts == "train") & ~positive])
-    assert not drawn & set(rows.formula_of[(parts == "test") & ~positive])
+    learned = set(rows.formula_of[parts == "train"])
+    assert not learned & set(rows.formula_of[parts == "test"])
+    assert not learned & set(rows.formula_of[parts == "val"])
 
 
 def test_too_few_unlabelled_rows_and_no_classes_are_refused() -> None:

@@ -35,6 +35,8 @@ def summary(*names: str) -> dict[str, Any]:
         "fits": 6,
         "positives": 40,
         "unlabelled": 60,
+        "judged_positives": 38,
+        "judged_unlabelled": 57,
         "threshold": 0.5,
         "recall": estimate(0.873),
         "flagged": estimate(0.2),
@@ -63,7 +65,14 @@ def scores(count: int = 100, hostile: str = "") -> pd.DataFrame:
 
 def test_page_says_what_was_found_and_that_a_score_is_no_probability() -> None:
     text = pu_page("made", scores(), summary("this model", "composition alone"), "name: made")
-    for words in ("87.3%", "no probability", "twins.csv", "composition alone", "AB_225_a_b"):
+    for words in (
+        "87.3%",
+        "no probability",
+        "twins.csv",
+        "composition alone",
+        "AB_225_a_b",
+        "5 of 100 rows",
+    ):
         assert words in text
     assert text.count("data-figure=") == 3
 

@@ -18,6 +18,7 @@ FORMULAS = ["NaCl"] * 60
 
 def test_neighbours_are_those_of_scikit_learn_in_usual_distances() -> None:
     marks = Landmarks.of(FEATURES, IDS, FORMULAS)
+    assert marks is not None
     asked = np.random.default_rng(1).normal(size=(4, 10))
     apart, order = NearestNeighbors(n_neighbors=3).fit(FEATURES).kneighbors(asked)
     usual = np.median(NearestNeighbors(n_neighbors=2).fit(FEATURES).kneighbors(FEATURES)[0][:, 1])
@@ -28,7 +29,9 @@ def test_neighbours_are_those_of_scikit_learn_in_usual_distances() -> None:
 
 
 def test_a_known_crystal_is_its_own_neighbour_also_from_the_file(tmp_path: Path) -> None:
-    Landmarks.of(FEATURES, IDS, FORMULAS).save(tmp_path)
+    made = Landmarks.of(FEATURES, IDS, FORMULAS)
+    assert made is not None
+    made.save(tmp_path)
     marks = load_landmarks(tmp_path)
     assert marks is not None
     for row, near in enumerate(marks.nearest(FEATURES[:5])):
@@ -44,6 +47,16 @@ def test_folders_without_landmarks_have_none_and_damage_is_told(tmp_path: Path) 
         load_landmarks(tmp_path)
 
 
-def test_one_crystal_is_no_neighbourhood() -> None:
-    with pytest.raises(GnnmatError, match="at least two"):
-        Landmarks.of(FEATURES[:1], IDS[:1], FORMULAS[:1])
+def test_crystals_that_are_all_one_are_no_neighbourhood() -> None:
+    assert Landmarks.of(FEATURES[:1], IDS[:1], FORMULAS[:1]) is None
+    assert Landmarks.of(np.repeat(FEATURES[:1], 5, axis=0), IDS[:5], FORMULAS[:5]) is None
+
+
+def test_crystals_that_stand_twice_do_not_shrink_the_usual_distance() -> None:
+    once, twice = (
+        Landmarks.of(FEATURES, IDS, FORMULAS),
+        Landmarks.of(np.tile(FEATURES, (2, 1)), IDS * 2, FORMULAS * 2),
+    )
+    assert once is not None
+    assert twice is not None
+    assert twice.usual == pytest.approx(once.usual)

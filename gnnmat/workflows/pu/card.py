@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from gnnmat.train.checkpoint import PU_RECIPE
 from gnnmat.workflows.card_facts import differing, trust_command
 from gnnmat.workflows.pu.options import load_pu
-from gnnmat.workflows.pu.run import SUMMARY
-from gnnmat.workflows.run_folder import PU_RECIPE
+from gnnmat.workflows.run_folder import SUMMARY
 from gnnmat.zoo.card import Score
 
 SHARE = 0.221

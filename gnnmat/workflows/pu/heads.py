@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,27 +16,37 @@ from torch.nn import functional as F
 from gnnmat.data.dataset import SampleDataset
 from gnnmat.errors import GnnmatError
 from gnnmat.tasks import Pu
-from gnnmat.train.checkpoint import Trained
+from gnnmat.train.checkpoint import Trained, load_run_config
 from gnnmat.train.committee import Committee
-from gnnmat.train.config import RunConfig
 from gnnmat.workflows.preparation import Prepared
+from gnnmat.workflows.transfer import find_start, one_run
 
 HIDDEN, EPOCHS, BATCH, RATE, DECAY = 64, 20, 1024, 3e-3, 1e-3
 
 
-def check_trunk(name: str, trunk: RunConfig, column: str) -> None:
+def check_trunk(name: str, trunk: Path, column: str) -> None:
     """Refuse an encoder that has learned these labels: nothing would be scored out of bag.
+
+    What is looked at is the task and the names of the targets, of the run and of those that it
+    began with; a copy of the labels under another name is not noticed.
 
     Raises:
         GnnmatError: it has.
     """
-    if isinstance(trunk.task, Pu) or column in trunk.data.targets:
+    config = load_run_config(trunk)
+    if isinstance(config.task, Pu) or column in config.data.targets:
         raise GnnmatError(
             f"{name} has learned labels of this kind itself.",
             why="Its features remember which crystals are labelled, so that no score of a fit "
             "that begins with them is out of bag.",
             fix="Begin with a run on another property, such as a formation energy.",
         )
+    try:
+        before = find_start(config, trunk, trunk)
+    except GnnmatError:
+        return  # what it began with is gone
+    if before is not None:
+        check_trunk(str(config.start.run), one_run(before, 0), column)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,24 @@ def checked_labels(records: Records, column: str) -> Records:
     return with_labels(records, column, found)
 
 
+def both_kinds(positive: NDArray[np.bool_], where: str) -> None:
+    """Refuse rows to learn from that are all positive, or all unlabelled.
+
+    Raises:
+        GnnmatError: they are, or there are none.
+    """
+    count = int(positive.sum())
+    if 0 < count < len(positive):
+        return
+    kind = "no unlabelled row" if count else "no positive row"
+    raise GnnmatError(
+        f"There is {kind} to learn from in {where}.",
+        why="Rows go to the groups that choose epochs or are scored, to spies, and to twins: "
+        "unlabelled crystals with the structure of a positive one.",
+        fix="Give more crystals, or lower pu.val, pu.spies, pu.held_out or pu.left_out.",
+    )
+
+
 def _named(value: object) -> str:
     return class_name(value).strip().lower()
 

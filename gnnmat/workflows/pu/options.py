@@ -32,9 +32,9 @@ class PuOptions(BaseModel):
     method: Literal["folds", "bags", "heads"] = Field(
         "folds",
         description="'folds': every fit learns from all rows but one fold, and scores that fold; "
-        "'bags': every fit learns from all positives and as many unlabelled rows, and scores the "
-        "unlabelled rows it did not draw (transductive bagging); 'heads': such bags of small heads "
-        "on the frozen encoder of start.run, in minutes, for scores alone.",
+        "'bags': every fit learns from positives and as many unlabelled rows, and scores what it "
+        "left out and did not draw (transductive bagging); 'heads': such bags of small heads on "
+        "the frozen encoder of start.run, in minutes, for scores alone.",
     )
     fits: int = Field(6, gt=1, description="Fits in all: bags, heads, or rounds times folds.")
     folds: int = Field(3, gt=1, description="Folds of a round, for 'folds'.")
@@ -44,6 +44,9 @@ class PuOptions(BaseModel):
     ratio: float = Field(1.0, gt=0, description="Unlabelled rows for each positive, for 'bags'.")
     held_out: float = Field(
         0.1, ge=0, lt=1, description="Share of the rows no fit learns from, for 'bags'."
+    )
+    left_out: float = Field(
+        0.2, ge=0, lt=1, description="Share of the rows that one bag leaves out, for 'bags'."
     )
     val: float = Field(
         0.05, gt=0, lt=1, description="Share of the rows that choose the epoch of every fit."
@@ -56,7 +59,9 @@ class PuOptions(BaseModel):
         "what is found of them is what would be found of positives nobody labelled.",
     )
     compare: tuple[str, ...] = Field(
-        (), description="Columns that rank rows, smallest first, such as e_above_hull."
+        (),
+        description="Columns that rank rows, smallest first, such as e_above_hull; with a minus "
+        "before the name largest first.",
     )
     seed: int = Field(0, ge=0, description="Of folds, bags, held-out rows and spies.")
 
@@ -81,6 +86,7 @@ class PuConfig:
                     index=number,
                     ratio=one.ratio,
                     held_out=one.held_out,
+                    left_out=one.left_out,
                     by=one.by,
                     val=one.val,
                     seed=one.seed,

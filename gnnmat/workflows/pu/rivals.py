@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from gnnmat.engine import available_cores
+from gnnmat.errors import GnnmatError
 from gnnmat.models.elements import element_properties
+from gnnmat.sources.records import Records
 from gnnmat.workflows.baselines import COLUMNS_A_SPLIT, ROWS_A_TREE, TREES
 from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.preparation import Prepared
@@ -18,6 +21,7 @@ Floats = NDArray[np.float64]
 
 # A score needs shares that are no whole votes: leaves of several rows rank finer.
 LEAF = 3
+MOST_FITS = 12  # more say no more about a forest
 
 
 def composition_scores(
@@ -31,6 +35,7 @@ def composition_scores(
         parts: of the fits, whose test rows are scored from their train and val rows.
         seed: of the forests.
     """
+    parts = parts[:MOST_FITS]
     features = composition_features(prepared.dataset.numbers, element_properties()[0])
     total, count = np.zeros(len(positive)), np.zeros(len(positive))
     for number, part in enumerate(parts):
@@ -50,7 +55,52 @@ def composition_scores(
     return np.divide(total, count, out=np.full(len(positive), np.nan), where=count > 0)
 
 
+# What the table of scores calls by these names already.
+RESERVED = frozenset(
+    ("id", "formula", "label", "score", "standard_error", "fits", "spy", "prototype")
+)
+
+
+def bare(name: str) -> str:
+    """The column of ``-name``."""
+    return name.removeprefix("-")
+
+
+def check_column(records: Records, name: str, labels: str) -> None:
+    """Refuse a column that cannot rank rows.
+
+    Raises:
+        GnnmatError: no such column, a reserved name, text, or no value in one kind of rows.
+    """
+    column = records.column(bare(name))
+    if bare(name) in RESERVED or bare(name) == labels:
+        raise GnnmatError(
+            f"pu.compare names '{bare(name)}', which the scores have a column of their own for.",
+            fix="Give the column another name.",
+        )
+    values = pd.to_numeric(column, errors="coerce")
+    words = column[values.isna() & column.notna() & (column.astype(str).str.strip() != "")]
+    if len(words):
+        raise GnnmatError(
+            f"pu.compare names '{bare(name)}', which holds '{words.iloc[0]}' for "
+            f"'{records.ids[int(words.index[0])]}'.",
+            why="Only numbers rank rows.",
+        )
+    there = values.notna().to_numpy()
+    if records.column(labels)[there].dropna().nunique() < 2:
+        raise GnnmatError(
+            f"pu.compare names '{bare(name)}', which has no value for a positive or none for an "
+            "unlabelled row."
+        )
+
+
 def column_scores(prepared: Prepared, name: str) -> Floats:
-    """(samples,) a score that ranks the rows of a column smallest first; NaN where it is empty."""
-    values = prepared.dataset.table[name].to_numpy(dtype=float, na_value=np.nan)
-    return np.asarray(-values, dtype=np.float64)
+    """(samples,) a score that ranks the rows of a column; NaN where it is empty.
+
+    Args:
+        prepared: the crystals.
+        name: of the column, smallest first; ``-name`` ranks largest first.
+    """
+    column = pd.to_numeric(prepared.dataset.table[bare(name)], errors="coerce")
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    return np.asarray(values if name.startswith("-") else -values, dtype=np.float64)

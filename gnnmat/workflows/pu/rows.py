@@ -12,8 +12,16 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
 from gnnmat.workflows.ensemble import same_rows
 from gnnmat.workflows.preparation import Prepared, choose_columns, prepare, split_table
-from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED, checked_labels, draw_spies, with_labels
+from gnnmat.workflows.pu.labels import (
+    POSITIVE,
+    UNLABELLED,
+    both_kinds,
+    checked_labels,
+    draw_spies,
+    with_labels,
+)
 from gnnmat.workflows.pu.options import PuConfig
+from gnnmat.workflows.pu.rivals import check_column
 from gnnmat.workflows.pu.twins import twins
 
 
@@ -43,25 +51,41 @@ class PuRows:
         return np.asarray((self.label == POSITIVE) & ~self.spy)
 
 
-def find_rows(config: PuConfig, records: Records | None, *, quiet: bool) -> PuRows:
-    """Crystals with labels; spies and twins are found, and hidden from the fits.
+def open_records(config: PuConfig, records: Records | None = None) -> tuple[Records, str]:
+    """Crystals with labels ``1``, ``0`` or nothing, and the column these are in.
 
     Raises:
-        GnnmatError: labels other than 1, 0 and nothing, or only one of both.
+        GnnmatError: several columns, labels other than 1, 0 and nothing, or only one of both; a
+            column to compare that cannot be.
     """
-    together, options = config.together(), config.options
-    records = same_rows(together, records) or together.data.source.open()
+    together = config.together()
+    if records is None:
+        records = together.data.source.open()
+    records = same_rows(together, records) or records
     names = choose_columns(together, records)
     if len(names) != 1:
         raise GnnmatError(
             f"PU learning has one column of labels, not {len(names)}.", fix="--target NAME"
         )
-    for name in options.compare:
-        records.column(name)
     records = checked_labels(records, names[0])
+    for name in config.options.compare:
+        check_column(records, name, names[0])
+    return records, names[0]
+
+
+def find_rows(config: PuConfig, records: Records, column: str, *, quiet: bool = False) -> PuRows:
+    """The rows of these records; spies and twins are found, and hidden from the fits.
+
+    Args:
+        config: the recipe.
+        records: from `open_records`.
+        column: of the labels.
+        quiet: no progress bar.
+    """
+    together, options = config.together(), config.options
     prepared = prepare(together, records, quiet=quiet)
     kept = prepared.dataset.store.kept
-    label = records.column(names[0]).to_numpy(dtype=object)[kept]
+    label = records.column(column).to_numpy(dtype=object)[kept]
     positive, used = label == POSITIVE, prepared.parts != ""
     found = twins(prepared, positive, used, quiet=quiet)
     label[found["row"].to_numpy(dtype=np.int64)] = None
@@ -69,7 +93,8 @@ def find_rows(config: PuConfig, records: Records | None, *, quiet: bool) -> PuRo
     groups = np.full(len(label), "", dtype=object)
     groups[rows] = split_table(prepared.dataset, rows, quiet=quiet).groups(options.by)
     spy = draw_spies(positive & used, groups.astype(str), options.spies, options.seed)
-    told = records.column(names[0]).to_numpy(dtype=object).copy()
+    told = records.column(column).to_numpy(dtype=object).copy()
     told[kept] = np.where(spy, UNLABELLED, label)
-    hidden = with_labels(records, names[0], told.tolist())
-    return PuRows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found, names[0])
+    both_kinds((told == POSITIVE)[pd.notna(told)], "the whole set")
+    hidden = with_labels(records, column, told.tolist())
+    return PuRows(hidden, prepare(together, hidden, quiet=quiet), label, spy, found, column)

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
-from gnnmat.data.dataset import SampleDataset
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
-from gnnmat.train.checkpoint import load_trained
-from gnnmat.train.committee import (
-    ENSEMBLE,
-    MEMBERS,
-    Committee,
-    load_committee,
-    member_folders,
-)
+from gnnmat.train.checkpoint import PU_RECIPE, load_trained
+from gnnmat.train.committee import ENSEMBLE, MEMBERS, Committee, member_folders
+from gnnmat.train.config import RunConfig
+from gnnmat.train.environment import check_fingerprints, write_environment
 from gnnmat.train.landmarks import Landmarks
 from gnnmat.workflows.cross_validation import finish_run
 from gnnmat.workflows.outdated import forget_verdicts
-from gnnmat.workflows.preparation import Prepared, split_table
+from gnnmat.workflows.preparation import split_table
+from gnnmat.workflows.pu.folder import PuRun, check_begun, fingerprints, open_pu, write_found
 from gnnmat.workflows.pu.heads import check_trunk, head_scores
-from gnnmat.workflows.pu.labels import POSITIVE
+from gnnmat.workflows.pu.labels import POSITIVE, both_kinds
 from gnnmat.workflows.pu.options import PuConfig, load_pu
-from gnnmat.workflows.pu.rows import PuRows, find_rows
+from gnnmat.workflows.pu.rows import PuRows, find_rows, open_records
 from gnnmat.workflows.pu.scores import judge_member, out_of_bag
 from gnnmat.workflows.pu.verdict import verdict
 from gnnmat.workflows.run_folder import (
     METRICS,
-    PU_RECIPE,
+    REPORT,
+    TWINS,
     Run,
     begin,
     claim,
@@ -45,36 +41,9 @@ from gnnmat.workflows.run_folder import (
     release,
     write_refused,
 )
-from gnnmat.workflows.transfer import find_start, keep_start, read_start, with_start
+from gnnmat.workflows.transfer import find_start, keep_start, one_run, with_start
 
-SCORES, SUMMARY, TWINS = "scores.csv", "pu.json", "twins.csv"
-PAGE = "report.html"
-
-
-@dataclass(frozen=True)
-class PuRun:
-    """A finished PU run.
-
-    Args:
-        folder: everything it wrote; a committee of all fits for new crystals.
-        scores: a row a labelled crystal: ``id``, ``formula``, ``label``, ``score``,
-            ``standard_error``, ``fits``, ``spy``, and what it is compared with.
-        summary: what the scores are worth, as in ``pu.json``.
-    """
-
-    folder: Path
-    scores: pd.DataFrame
-    summary: dict[str, Any]
-
-    def load(self) -> Committee:
-        """All fits, ready to score new crystals together.
-
-        Raises:
-            GnnmatError: the method was ``heads``, which keeps scores and no networks.
-        """
-        if self.summary["method"] == "heads":
-            raise GnnmatError(f"{self.folder} keeps scores and no networks.", fix="pu.method=folds")
-        return load_committee(self.folder)
+Parts = NDArray[np.str_]
 
 
 def learn_pu(
@@ -101,23 +70,26 @@ def learn_pu(
 
     Raises:
         GnnmatError: labels other than 1, 0 and nothing; only one of both; too few unlabelled rows
-            for a bag; the folder holds another run.
+            for a bag; the folder holds another run, or one of other data.
     """
     begun = (folder / PU_RECIPE).is_file() and not overwrite
     place = find_start(config.run, folder, *([folder] if begun else []))
     config = PuConfig(with_start(config.run, place), config.options)
     config.splits()
-    if begun and is_finished(folder) and load_pu(folder / PU_RECIPE) == config:
-        return open_pu(folder)
     if begun:
-        _check_begun(config, folder)
+        check_begun(config, folder)
     claim(folder, resume=begun, overwrite=overwrite)
     try:
-        rows = find_rows(config, records, quiet=console is None)
-        trunk = read_start(config.run, place)
-        if trunk is not None:
-            check_trunk(trunk.name, trunk.config, rows.column)
-        config.splits()[0].assign(_table(rows.prepared))  # what cannot be drawn is said now
+        given, column = open_records(config, records)
+        known = fingerprints(given, column)
+        if begun:
+            check_fingerprints(folder, known)
+        if begun and is_finished(folder) and load_pu(folder / PU_RECIPE) == config:
+            return open_pu(folder)
+        if place is not None:
+            check_trunk(str(config.run.start.run), one_run(place, 0), column)
+        rows = find_rows(config, given, column, quiet=console is None)
+        parts = _parts(config, rows)
     except GnnmatError:
         if not begun:
             release(folder)
@@ -126,11 +98,44 @@ def learn_pu(
         begin(folder, config.together())
     forget_verdicts(folder)
     write_atomically(folder / PU_RECIPE, config.to_yaml())
+    write_environment(folder, known)
     keep_start(config.run, place, folder)
     write_atomically(folder / TWINS, rows.twins.drop(columns="row").to_csv(index=False))
     write_refused(folder, rows.prepared.dataset.refused)
     if config.options.method == "heads":
-        return _conclude(config, folder, rows, _heads(config, rows, folder))
+        assert place is not None
+        trunk = load_trained(one_run(place, 0))
+        table = head_scores(trunk, rows.prepared, rows.told, parts, config.options.seed)
+        return _conclude(config, folder, rows, parts, table)
+    runs = _fits(config, folder, rows, overwrite, console, on_fit)
+    _mark(folder, rows)
+    return _conclude(config, folder, rows, parts, out_of_bag(rows.prepared.dataset.ids, runs))
+
+
+def _parts(config: PuConfig, rows: PuRows) -> list[Parts]:
+    """(labelled rows,) the part of each row in every fit.
+
+    Raises:
+        GnnmatError: what cannot be drawn, or a fit that would learn from one kind of rows alone.
+    """
+    labelled = np.flatnonzero(rows.prepared.parts != "")
+    table = split_table(rows.prepared.dataset, labelled, quiet=True)
+    parts = []
+    for number, split in enumerate(config.splits()):
+        parts.append(split.assign(table))
+        both_kinds(rows.told[labelled][parts[-1] == "train"], f"fit {number + 1}")
+    return parts
+
+
+def _fits(
+    config: PuConfig,
+    folder: Path,
+    rows: PuRows,
+    overwrite: bool,
+    console: Console | None,
+    on_fit: Callable[[int, Run], None] | None,
+) -> list[Run]:
+    """All fits, finished."""
     fits = config.fits()
     write_atomically(folder / ENSEMBLE, json.dumps({"members": len(fits)}))
     runs = []
@@ -138,23 +143,16 @@ def learn_pu(
         runs.append(_finish(fit, folder, number, rows, overwrite, console))
         if on_fit is not None:
             on_fit(number, runs[-1])
-    found = _conclude(config, folder, rows, out_of_bag(rows.prepared.dataset.ids, runs))
-    _mark(folder, rows, rows.prepared.dataset)
-    return found
-
-
-def _heads(config: PuConfig, rows: PuRows, folder: Path) -> pd.DataFrame:
-    """Scores of bagged heads on the encoder of the run to begin with."""
-    place = find_start(config.run, folder, folder)
-    assert place is not None
-    table = _table(rows.prepared)
-    parts = [split.assign(table) for split in config.splits()]
-    trunk = load_trained((member_folders(place) or [place])[0])
-    return head_scores(trunk, rows.prepared, rows.told, parts, config.options.seed)
+    return runs
 
 
 def _finish(
-    fit: Any, folder: Path, number: int, rows: PuRows, overwrite: bool, console: Console | None
+    fit: RunConfig,
+    folder: Path,
+    number: int,
+    rows: PuRows,
+    overwrite: bool,
+    console: Console | None,
 ) -> Run:
     try:
         return finish_run(
@@ -168,76 +166,38 @@ def _finish(
             judge=judge_member,
         )
     except KeyboardInterrupt:
-        told = "Give the same command again to go on."
+        told = "The same command, without --overwrite, goes on."
         raise KeyboardInterrupt(told) from None
 
 
-def _check_begun(config: PuConfig, folder: Path) -> None:
-    """Refuse to go on with another recipe; more fits are welcome."""
-    old = load_pu(folder / PU_RECIPE)
-    same = old.options.model_copy(update={"fits": config.options.fits})
-    if old.run != config.run or same != config.options:
-        raise GnnmatError(
-            f"{folder} holds a PU run of another recipe.",
-            fix="Choose another --output, or --overwrite it.",
-        )
-    if old.options.fits > config.options.fits:
-        raise GnnmatError(
-            f"{folder} was begun with {old.options.fits} fits, more than {config.options.fits}.",
-            fix=f"pu.fits={old.options.fits}, another --output, or --overwrite it.",
-        )
-
-
-def _table(prepared: Prepared) -> Any:
-    return split_table(prepared.dataset, np.flatnonzero(prepared.parts != ""), quiet=True)
-
-
-def _conclude(config: PuConfig, folder: Path, rows: PuRows, table: pd.DataFrame) -> PuRun:
-    """Scores, what they are worth, and the page."""
+def _conclude(
+    config: PuConfig, folder: Path, rows: PuRows, parts: list[Parts], table: pd.DataFrame
+) -> PuRun:
+    """Scores, what they are worth, and the page; the folder is a finished run last of all."""
     from gnnmat.pages.pu import pu_page
 
     dataset = rows.prepared.dataset
     table.insert(1, "formula", formulas(dataset))
     table.insert(2, "label", rows.label)
     table = table.assign(spy=rows.spy)[rows.prepared.parts != ""].reset_index(drop=True)
-    table, summary = verdict(config, rows.prepared, table)
+    table, summary = verdict(config, rows, parts, table)
     summary["twins"] = len(rows.twins)
     summary["refused"] = len(dataset.refused)
-    write_atomically(folder / SCORES, table.to_csv(index=False))
-    write_atomically(folder / SUMMARY, json.dumps(summary, indent=1))
-    write_atomically(folder / PAGE, pu_page(config.run.name, table, summary, config.to_yaml()))
+    write_found(folder, table, summary)
+    write_atomically(folder / REPORT, pu_page(config.run.name, table, summary, config.to_yaml()))
     counts = {part: len(rows.prepared.rows(part)) for part in ("train", "val", "test")}
     results = {"metrics": [], "baselines": [], "audit": [], "counts": counts}
     write_atomically(folder / METRICS, json.dumps(results, indent=1))
     return PuRun(folder, table, summary)
 
 
-def _mark(folder: Path, rows: PuRows, dataset: SampleDataset) -> None:
+def _mark(folder: Path, rows: PuRows) -> None:
     """The positives as the first fit sees them, so that a new crystal finds its like."""
+    dataset = rows.prepared.dataset
     known = np.flatnonzero((rows.label == POSITIVE) & (rows.prepared.parts != ""))
-    if len(known) < 2:
-        return
     first = Committee([load_trained(member_folders(folder)[0])])
     pooled = first.observe(dataset, known).pooled[0].numpy()
     names = formulas(dataset)
     marks = Landmarks.of(pooled, [dataset.ids[r] for r in known], [names[r] for r in known])
-    marks.save(folder)
-
-
-def open_pu(folder: Path) -> PuRun:
-    """A finished PU run by its folder.
-
-    Raises:
-        GnnmatError: it is none.
-    """
-    if not (folder / SUMMARY).is_file() or not is_finished(folder):
-        raise GnnmatError(f"{folder} is not a finished PU run.")
-    words = dict.fromkeys(("id", "formula", "label", "prototype"), str)
-    numbers = set(pd.read_csv(folder / SCORES, nrows=0).columns) - set(words)
-    scores = pd.read_csv(
-        folder / SCORES,
-        dtype=words,
-        keep_default_na=False,
-        na_values={name: [""] for name in numbers},
-    )
-    return PuRun(folder, scores, json.loads((folder / SUMMARY).read_text()))
+    if marks is not None:
+        marks.save(folder)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gnnmat.train.hall import Hall
 from gnnmat.workflows.evaluation import Evaluation
 from gnnmat.workflows.preparation import Prepared
-from gnnmat.workflows.pu.judging import Judged, ranking
+from gnnmat.workflows.pu.judging import Judged
 from gnnmat.workflows.pu.labels import POSITIVE
 from gnnmat.workflows.run_folder import Run
 from gnnmat.workflows.training import predicted
@@ -27,14 +27,14 @@ def judge_member(prepared: Prepared, hall: Hall) -> Evaluation:
     for part, chosen in table.groupby("split"):
         positive = (chosen["truth"] == POSITIVE).to_numpy()
         judged = Judged.of(chosen[SCORE].to_numpy(), positive, np.arange(len(chosen)))
-        value = ranking(judged, resamples=0).value
+        value = judged.curve().ranking
         target = str(chosen["target"].iloc[0])
         metrics.append(
             {
                 "target": target,
                 "split": part,
                 "metric": "ROC AUC",
-                "value": value,
+                "value": value if np.isfinite(value) else None,
                 "low": None,
                 "high": None,
                 "n": len(chosen),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,22 +13,16 @@ from numpy.typing import NDArray
 
 from gnnmat.data.symmetry import symmetries
 from gnnmat.workflows.preparation import Prepared, split_table
-from gnnmat.workflows.pu.judging import (
-    Judged,
-    flagged_curve,
-    precision,
-    prior_bound,
-    ranking,
-    recall_above,
-    recall_at,
-)
+from gnnmat.workflows.pu.judging import Curve, Judged, estimates, precision, prior_bound
 from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED
 from gnnmat.workflows.pu.options import PuConfig
-from gnnmat.workflows.pu.rivals import column_scores, composition_scores
+from gnnmat.workflows.pu.rivals import bare, column_scores, composition_scores
+from gnnmat.workflows.pu.rows import PuRows
 from gnnmat.workflows.pu.scores import SCORE
 
 Floats = NDArray[np.float64]
 
+OWN, SAME_ROWS = "this model", ", the same rows as "
 COMPOSITION = "composition alone"
 THRESHOLD = 0.5
 SHARES = (0.05, 0.1, 0.2, 0.221, 0.3, 0.5)  # 0.221: what the scores of Jang et al. flag
@@ -34,28 +30,27 @@ CURVE_POINTS = 200
 
 
 def verdict(
-    config: PuConfig, prepared: Prepared, scores: pd.DataFrame
+    config: PuConfig, found: PuRows, parts: Sequence[NDArray[np.str_]], scores: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The scores with those of rivals, and in numbers what they are worth.
 
     Args:
         config: the recipe.
-        prepared: the crystals, with the labels that the fits were told.
+        found: crystals and labels.
+        parts: (labelled rows,) the part of each row in every fit.
         scores: a row a labelled crystal, in the order of the data.
     """
+    prepared, seed = found.prepared, config.options.seed
     rows = np.flatnonzero(prepared.parts != "")
-    table, seed = split_table(prepared.dataset, rows, quiet=True), config.options.seed
-    groups = table.groups(config.options.by)
-    parts = [split.assign(table) for split in config.splits()[: config.options.folds]]
+    groups = split_table(prepared.dataset, rows, quiet=True).groups(config.options.by)
     everywhere = [_spread(part, rows, len(prepared.parts)) for part in parts]
-    told = _told(prepared)
-    rivals = {COMPOSITION: composition_scores(prepared, told, everywhere, seed)[rows]}
+    rivals = {COMPOSITION: composition_scores(prepared, found.told, everywhere, seed)[rows]}
+    columns = {}
     for name in config.options.compare:
-        rivals[f"{name} alone"] = column_scores(prepared, name)[rows]
+        rivals[f"{bare(name)} alone"] = column_scores(prepared, name)[rows]
+        columns[bare(name)] = column_scores(prepared, f"-{bare(name)}")[rows]
     scores = scores.assign(
-        **{COMPOSITION: rivals[COMPOSITION]},
-        **{name: prepared.dataset.table[name].to_numpy()[rows] for name in config.options.compare},
-        prototype=_prototypes(prepared, rows),
+        **{COMPOSITION: rivals[COMPOSITION]}, **columns, prototype=_prototypes(prepared, rows)
     )
     return scores, _summary(config, scores, groups, rivals, seed)
 
@@ -72,8 +67,11 @@ def _summary(
     own = scores[SCORE].to_numpy(dtype=float)
     known = (positive | unlabelled) & np.isfinite(own)
     judged = _judged(own, known, positive, groups)
-    recall, flagged = recall_above(judged, THRESHOLD, seed=seed)
-    bound = prior_bound(judged, seed=seed)
+    read = {
+        "recall": lambda curve: curve.above(THRESHOLD)[0],
+        "flagged": lambda curve: curve.above(THRESHOLD)[1],
+        "prior_at_most": prior_bound(judged),
+    }
     found: dict[str, Any] = {
         "method": config.options.method,
         "fits": config.options.fits,
@@ -82,25 +80,25 @@ def _summary(
         "judged_positives": int(judged.positive.sum()),
         "judged_unlabelled": int((~judged.positive).sum()),
         "threshold": THRESHOLD,
-        "recall": asdict(recall),
-        "flagged": asdict(flagged),
-        "prior_at_most": asdict(bound),
-        "precision": [
-            {"prior": prior, "precision": precision(recall.value, flagged.value, prior)}
-            for prior in _priors(bound.high)
-        ],
-        "models": [_worth("this model", judged, seed)],
+        **{name: asdict(one) for name, one in estimates(judged, read, seed=seed).items()},
+        "models": [_worth(OWN, judged, seed)],
     }
+    recall, flagged, bound = (found[name]["value"] for name in read)
+    highest = found["prior_at_most"]["high"]
+    found["precision"] = [
+        {"prior": prior, "precision": precision(recall, flagged, prior)}
+        for prior in _priors(highest if np.isfinite(highest) else bound)
+    ]
     for name, values in rivals.items():
         both = known & np.isfinite(values)
         found["models"].append(_worth(name, _judged(values, both, positive, groups), seed))
         if not both[known].all():
-            same = f"this model, rows that have {name.removesuffix(' alone')}"
+            same = f"{OWN}{SAME_ROWS}{name}"
             found["models"].append(_worth(same, _judged(own, both, positive, groups), seed))
     if scores["spy"].any():
         spy = scores["spy"].to_numpy()
         both = (spy | unlabelled) & np.isfinite(own)
-        found["models"].append(_worth("this model, spies", _judged(own, both, spy, groups), seed))
+        found["models"].append(_worth(f"{OWN}, spies", _judged(own, both, spy, groups), seed))
     return found
 
 
@@ -112,35 +110,31 @@ def _judged(
 
 def _worth(name: str, judged: Judged, seed: int) -> dict[str, Any]:
     """One line of the table of models, with its curve."""
-    thresholds, flagged, recall = flagged_curve(judged)
-    at = np.linspace(0, 1, CURVE_POINTS + 1)
+    read: dict[str, Callable[[Curve], float]] = {"ranking": lambda curve: curve.ranking}
+    for share in SHARES:
+        read[str(share)] = partial(Curve.recall_at, share=share)
+    numbers = estimates(judged, read, seed=seed)
+    curve, at = judged.curve(), np.linspace(0, 1, CURVE_POINTS + 1)
+    drawn: dict[str, list[float]] = {"flagged": [], "recall": [], "threshold": []}
+    if curve.is_judged:
+        drawn = {
+            "flagged": at.tolist(),
+            "recall": [curve.recall_at(share) for share in at],
+            "threshold": np.interp(at, curve.flagged, curve.threshold).tolist(),
+        }
     return {
         "name": name,
         "positives": int(judged.positive.sum()),
         "unlabelled": int((~judged.positive).sum()),
-        "ranking": asdict(ranking(judged, seed=seed)),
-        "recall_at": [
-            {"share": share, **asdict(recall_at(judged, share, seed=seed))} for share in SHARES
-        ],
-        "curve": {
-            "flagged": at.tolist(),
-            "recall": np.interp(at, np.append(0, flagged), np.append(0, recall)).tolist(),
-            "threshold": np.interp(at, flagged, thresholds).tolist(),
-        },
+        "ranking": asdict(numbers["ranking"]),
+        "recall_at": [{"share": share, **asdict(numbers[str(share)])} for share in SHARES],
+        "curve": drawn,
     }
 
 
 def _priors(highest: float) -> list[float]:
     """Priors from next to nothing to the highest that the scores allow."""
     return [round(highest * share, 4) for share in (0.1, 0.25, 0.5, 0.75, 1.0)]
-
-
-def _told(prepared: Prepared) -> NDArray[np.bool_]:
-    """(samples,) whether the fits are told that a row is positive."""
-    labels = prepared.dataset.labels
-    assert labels.sample is not None
-    place = labels.spec.targets[0].classes.index(POSITIVE)
-    return np.asarray((labels.sample[:, 0] == place).numpy())
 
 
 def _spread(part: NDArray[np.str_], rows: NDArray[np.int64], count: int) -> NDArray[np.str_]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.sources.records import Records
+from gnnmat.workflows.pu.folder import PuRun
 from gnnmat.workflows.pu.options import PuConfig, parse_pu
-from gnnmat.workflows.pu.run import PuRun, learn_pu
+from gnnmat.workflows.pu.run import learn_pu
 
 from ...train.tiny import crystals
 

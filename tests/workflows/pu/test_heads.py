@@ -10,9 +10,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from gnnmat.errors import GnnmatError
+from gnnmat.workflows.pu.folder import PuRun
 from gnnmat.workflows.pu.heads import Bags, score_bags
 from gnnmat.workflows.pu.options import parse_pu
-from gnnmat.workflows.pu.run import PuRun, learn_pu
+from gnnmat.workflows.pu.run import learn_pu
 
 from ...train.tiny import graph_cache, trained  # noqa: F401
 from .made import learned, made_records

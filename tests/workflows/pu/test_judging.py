@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from gnnmat.workflows.pu.judging import (
+    Curve,
+    Estimate,
     Judged,
-    flagged_curve,
+    estimates,
     precision,
-    prior_bound,
-    ranking,
-    recall_above,
     recall_at,
 )
+from gnnmat.workflows.pu.judging import prior_bound as how_to_bound
+
+
+def prior_bound(rows: Judged) -> Estimate:
+    return estimates(rows, {"bound": how_to_bound(rows)})["bound"]
 
 
 def judged(score: list[float], positive: list[int], groups: list[int] | None = None) -> Judged:
@@ -40,25 +44,38 @@ def test_curve_and_ranking_are_those_of_scikit_learn() -> None:
     score = np.round(draw.random(300) + 0.3 * positive, 2)  # with ties
     one = judged(score.tolist(), positive.tolist())
     flagged, recall, thresholds = roc_curve(positive, score, drop_intermediate=False)
-    found = flagged_curve(one)
-    np.testing.assert_allclose(found[0], thresholds[1:])
-    np.testing.assert_allclose(found[1], flagged[1:])
-    np.testing.assert_allclose(found[2], recall[1:])
-    assert ranking(one, resamples=0).value == pytest.approx(roc_auc_score(positive, score))
+    found = one.curve()
+    np.testing.assert_allclose(found.threshold, thresholds[1:])
+    np.testing.assert_allclose(found.flagged, flagged[1:])
+    np.testing.assert_allclose(found.recall, recall[1:])
+    assert found.ranking == pytest.approx(roc_auc_score(positive, score))
 
 
 def test_recall_is_counted_by_hand() -> None:
     one = judged([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [1, 0, 1, 0, 1, 0])
     assert recall_at(one, 1 / 3).value == pytest.approx(2 / 3)
     assert recall_at(one, 2 / 3).value == pytest.approx(1)
-    recall, flagged = recall_above(one, 0.55)
-    assert (recall.value, flagged.value) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert one.curve().above(0.55) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert one.curve().above(0.6) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    assert one.curve().above(0.95) == (0, 0)
+    assert one.curve().above(0.0) == (1, 1)
+
+
+@pytest.mark.parametrize("positive", [[1, 1, 1], [0, 0, 0]])
+def test_what_rows_of_one_kind_cannot_tell_is_not_told(positive: list[int]) -> None:
+    one = judged([0.9, 0.5, 0.1], positive)
+    wanted = {"ranking": lambda curve: curve.ranking, "recall": lambda curve: curve.recall_at(0.5)}
+    for found in estimates(one, wanted).values():
+        assert np.isnan([found.value, found.low, found.high]).all()
+    assert np.isnan(prior_bound(one).value)
+    empty = judged([], [])
+    assert np.isnan(empty.curve().ranking)
 
 
 def test_rows_without_a_score_do_not_count() -> None:
     one = judged([0.9, float("nan"), 0.1], [1, 1, 0])
     assert len(one.score) == 2
-    assert ranking(one).value == 1.0
+    assert one.curve().ranking == 1.0
 
 
 def test_intervals_hold_what_they_promise_and_grow_with_groups() -> None:
@@ -101,9 +118,10 @@ def test_bound_is_no_prior_where_nothing_is_told_apart() -> None:
 def test_curves_rise_to_one_on_any_input(rows: list[tuple[float, bool]]) -> None:
     score, positive = zip(*rows, strict=True)
     one = judged(list(score), [int(p) for p in positive])
-    _, flagged, recall = flagged_curve(one)
-    assert (np.diff(flagged) >= 0).all()
-    assert (np.diff(recall) >= 0).all()
+    found: Curve = one.curve()
+    flagged, recall = found.flagged, found.recall
+    assert not (np.diff(flagged) < 0).any()
+    assert not (np.diff(recall) < 0).any()
     if any(positive) and not all(positive):
         assert flagged[-1] == pytest.approx(1)
         assert recall[-1] == pytest.approx(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,16 @@ from sklearn.metrics import roc_auc_score
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.train.committee import Committee, member_folders
+from gnnmat.train.config import RunConfig
+from gnnmat.workflows import trust as trusting
 from gnnmat.workflows.ensemble import resume_ensemble
+from gnnmat.workflows.preparation import Prepared
 from gnnmat.workflows.pu import run as running
 from gnnmat.workflows.pu.card import pu_commands, pu_scores
-from gnnmat.workflows.pu.run import PuRun, learn_pu, open_pu
+from gnnmat.workflows.pu.folder import PuRun, open_pu
+from gnnmat.workflows.pu.run import learn_pu
 from gnnmat.workflows.run_folder import Run, open_run
+from gnnmat.workflows.training import train
 from gnnmat.workflows.trust import fit_trust
 
 from ...train.tiny import crystals, graph_cache, weights  # noqa: F401
@@ -176,20 +182,100 @@ def test_a_fit_killed_between_epochs_goes_on(
     pd.testing.assert_frame_equal(again.scores, found.scores, check_dtype=False)
 
 
-def test_bags_learn_from_all_positives_and_score_what_they_did_not_draw(tmp_path: Path) -> None:
-    run = learned(
-        tmp_path / "run", "pu.method=bags", "pu.fits=3", "pu.held_out=0.2", "pu.ratio=0.5"
-    )
+def test_bags_score_what_is_held_out_left_out_and_not_drawn(tmp_path: Path) -> None:
+    options = ["pu.method=bags", "pu.fits=3", "pu.held_out=0.2", "pu.ratio=0.5"]
+    run = learned(tmp_path / "run", *options)
     table = run.scores
-    held = table[(table["label"] == "1") & (table["fits"] > 0)]
-    assert (held["fits"] == 3).all()
-    assert 0 < len(held) < (table["label"] == "1").sum()
-    assert run.summary["judged_positives"] == len(held)
-    assert set(table.loc[table["label"] == "0", "fits"]) <= {0, 1, 2, 3}
+    counted = dict.fromkeys(table["id"], 0)
     for one in members(run.folder):
-        test = set(one.predictions.query("split == 'test'")["id"])
-        positive = set(table[(table["label"] == "1")]["id"])
-        assert test & positive == set(held["id"])
+        test = one.predictions[one.predictions["split"] == "test"]
+        for name in test["id"]:
+            counted[name] += 1
+    assert table["fits"].tolist() == [counted[name] for name in table["id"]]
+    judged = table[(table["label"] == "1") & (table["fits"] > 0)]
+    assert run.summary["judged_positives"] == len(judged)
+    assert 3 in judged["fits"].to_numpy()
+
+
+def test_without_any_positive_to_judge_nothing_is_said(tmp_path: Path) -> None:
+    options = ["pu.method=bags", "pu.fits=2", "pu.held_out=0", "pu.left_out=0", "pu.ratio=0.5"]
+    run = learned(tmp_path / "run", *options)
+    assert run.summary["judged_positives"] == 0
+    for found in (run.summary, open_pu(run.folder).summary):
+        assert np.isnan(found["models"][0]["ranking"]["value"])
+        assert np.isnan(found["prior_at_most"]["value"])
+    assert "NaN" not in (run.folder / "pu.json").read_text()
+
+
+def test_other_data_are_not_mixed_with_those_a_run_was_begun_with(
+    found: PuRun, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
+    changed = labels()
+    changed[changed.index(1)] = 0
+    for options in (["pu.compare=[hull]"], ["pu.compare=[hull]", "pu.fits=6"]):
+        with pytest.raises(GnnmatError, match="labels are not those"):
+            learned(copy, *options, records=made_records(changed))
+
+
+def test_other_columns_to_compare_need_no_new_fit(found: PuRun, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
+    ages = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(copy)]
+    run = learned(copy, "pu.compare=[-hull]")
+    assert [
+        (one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(copy)
+    ] == ages
+    old, new = (one.summary["models"][2]["ranking"]["value"] for one in (found, run))
+    assert old + new == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ({"note": ["a"] * COUNT}, "holds 'a' for '0'"),
+        ({"score": [0.0] * COUNT}, "a column of their own"),
+        ({"known": [1.0 if one else None for one in labels()]}, "no value for a positive or none"),
+    ],
+)
+def test_columns_that_cannot_rank_are_refused_before_training(
+    column: dict[str, list[object]], words: str, tmp_path: Path
+) -> None:
+    (name,) = column
+    ids = [str(number) for number in range(COUNT)]
+    given = records_from_objects(crystals(COUNT), ids=ids, targets={"made": labels(), **column})
+    with pytest.raises(GnnmatError, match=words):
+        learned(tmp_path / "run", f"pu.compare=[{name}]", records=given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_ordinary_run_in_its_place_leaves_nothing_of_it(found: PuRun, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
+    train(
+        recipe().fits()[0], copy, records=made_records([str(x) for x in labels()]), overwrite=True
+    )
+    left = {"pu.yaml", "pu.json", "scores.csv", "twins.csv", "landmarks.safetensors"}
+    assert not left & {one.name for one in copy.iterdir()}
+
+
+def test_thresholds_are_fixed_on_rows_that_no_fit_has_learned(tmp_path: Path) -> None:
+    made = crystals(COUNT)
+    values, ids = [*labels(), 0, 0], [str(number) for number in range(COUNT + 2)]
+    first = [place for place, one in enumerate(labels()) if one][:2]
+    table = {"made": values, "hull": [0.0] * len(values)}
+    given = records_from_objects([*made, *(made[one] for one in first)], ids=ids, targets=table)
+    run = learned(tmp_path / "run", "pu.spies=0.2", records=given)
+    seen: list[list[str]] = []
+    usual = trusting.Looking
+
+    def looking(committee: Committee, config: RunConfig, prepared: Prepared, **more: Any) -> Any:
+        seen.append([prepared.dataset.ids[row] for row in prepared.rows("val")])
+        return usual(committee, config, prepared, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trusting, "Looking", looking)
+        fit_trust(run.folder, false_refusal=0.2, records=given)
+    for one in members(run.folder):
+        assert set(seen[0]) == set(one.predictions.query("split == 'val'")["id"])
 
 
 def test_spies_are_told_to_the_fits_as_unlabelled(tmp_path: Path) -> None:
