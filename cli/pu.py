@@ -53,8 +53,8 @@ def pu_command(
     """Which unlabelled crystals look like the positive ones; give the same command to go on.
 
     Labels are 1 for positive (made, say), 0 for unlabelled (nobody knows), empty for rows that
-    are not used. Every crystal is scored by fits that have not learned from its formula. The
-    folder scores new crystals: gnnmat predict FOLDER my.cif
+    are not used. A crystal is scored by fits that have not learned from its formula. The folder
+    scores new crystals: gnnmat predict FOLDER my.cif
 
     [bold]Examples[/]
 

@@ -36,6 +36,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> PuRun:
     return learned(tmp_path_factory.mktemp("pu") / "run", "pu.compare=[hull]")
 
 
+def ages(folder: Path) -> list[int]:
+    """When the weights of the fits were written."""
+    return [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(folder)]
+
+
 def members(folder: Path) -> list[Run]:
     return [open_run(one) for one in member_folders(folder)]
 
@@ -151,12 +156,11 @@ def test_a_run_killed_between_fits_ends_as_if_it_had_not_been(found: PuRun, tmp_
     with pytest.raises(Killed):
         learned(folder, "pu.compare=[hull]", on_fit=kill)
     assert not (folder / "metrics.json").exists()
-    ages = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(folder)]
-    assert len(ages) == 2
+    first = ages(folder)
+    assert len(first) == 2
     again = learned(folder, "pu.compare=[hull]")
     pd.testing.assert_frame_equal(again.scores, found.scores, check_dtype=False)
-    kept = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(folder)]
-    assert kept[:2] == ages
+    assert ages(folder)[:2] == first
 
 
 def test_a_fit_killed_between_epochs_goes_on(
@@ -220,11 +224,9 @@ def test_other_data_are_not_mixed_with_those_a_run_was_begun_with(
 
 def test_other_columns_to_compare_need_no_new_fit(found: PuRun, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(found.folder, tmp_path / "copy"))
-    ages = [(one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(copy)]
+    old_ages = ages(copy)
     run = learned(copy, "pu.compare=[-hull]")
-    assert [
-        (one / "weights.safetensors").stat().st_mtime_ns for one in member_folders(copy)
-    ] == ages
+    assert ages(copy) == old_ages
     old, new = (one.summary["models"][2]["ranking"]["value"] for one in (found, run))
     assert old + new == pytest.approx(1.0)
 
