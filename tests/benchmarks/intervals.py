@@ -120,6 +120,8 @@ def pooled(kind: str, reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for one in report["targets"]
             if one["target"] == target and part in one["parts"]
         ]
+        if len(found) < 2:
+            continue
         what = f"{len(found)} runs together ({kind}), {target}, {PARTS[part]}"
         scaled, plain = (_together([one[name] for one in found]) for name in ("scaled", "constant"))
         each = ", ".join(f"{100 * one:.1f}" for one in scaled)
@@ -168,7 +170,8 @@ def main() -> None:
     for words, several in reports.items():
         if len(several) > 1:
             rows = pooled(words, several) + rows
-    write("intervals", "see each row", rows, options.json)
+    name = "intervals_dropout" if options.dropout_samples else "intervals"
+    write(name, "see each row", rows, options.json)
 
 
 if __name__ == "__main__":

@@ -117,5 +117,11 @@ def _arguments() -> list[str]:
         if skip or argument in {"--json", "--folder"}:
             skip = not skip
             continue
-        kept.append(argument)
+        kept.append(_portable(argument))
     return kept
+
+
+def _portable(argument: str) -> str:
+    """An absolute path as a folder of runs: where it lay on one machine tells nobody anything."""
+    name, equals, value = argument.rpartition("=")
+    return f"{name}{equals}runs/{Path(value).name}" if Path(value).is_absolute() else argument
