@@ -18,7 +18,7 @@ ORDER = (
     "models_formation_energy_by_formula", "models_band_gap", "models_elastic",
     "ablation_phonons", "ablation_formation_energy", "ablation_elastic",
     "speed_training", "speed_prediction", "speed_folding", "speed_ways",
-    "intervals", "intervals_dropout",
+    "intervals", "intervals_dropout", "unrelaxed",
     "heads_dos_gated", "heads_dos_cgcnn", "heads_vacancies_gated", "heads_vacancies_cgcnn",
     "glass_cgcnn", "transfer_moduli", "transfer_superconductors",
     "pseudo_labels_moduli", "pseudo_labels_superconductors", "audit_moduli",

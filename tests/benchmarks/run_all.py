@@ -28,6 +28,7 @@ LONG = [
     *(["models.py", part] for part in MODELS),
     *(["ablation.py", part] for part in ("phonons", "formation_energy", "elastic")),
     *(["heads.py", part, "--name", one] for part in ("dos", "vacancies") for one in BOTH),
+    ["unrelaxed.py", "mp-formation-energy", "elastic-moduli"],
     ["glass.py"],
     *([script, "moduli"] for script in ("transfer.py", "pseudo_labels.py", "audit.py")),
     *([script, "superconductors"] for script in ("transfer.py", "audit.py")),
