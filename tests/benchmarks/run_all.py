@@ -20,6 +20,7 @@ SET = ("--set", "pcsmo-all")  # made once: gnnmat simulate configs/pcsmo.yaml -n
 SHORT = [
     *([f"{name}.py"] for name in ("graphs", "step", "memory", "check_known_crystals")),
     ["speed.py"],
+    ["diffraction.py"],
     *([f"{name}.py"] for name in ("spin_waves", "spectra", "networks")),
 ]
 LONG = [

@@ -45,15 +45,15 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def scattering_factors(radiation: Radiation, numbers: Tensor, s2: Tensor) -> Tensor:
-    """(n,) factor of each atom: electrons for X-rays, Å for electrons, fm for neutrons.
+    """Factor of each atom at each angle: electrons for X-rays, Å for electrons, fm for neutrons.
 
     X-rays: f(s) = Z - 41.78214 s^2 sum_i a_i exp(-b_i s^2); electrons by Mott and Bethe,
     f_e(s) = 0.023934 (Z - f(s)) / s^2; neutrons: the coherent length. No anomalous dispersion.
 
     Args:
         radiation: which.
-        numbers: (n,) atomic numbers.
-        s2: (n,) (sin(theta) / lambda)^2 in 1/Å^2.
+        numbers: atomic numbers.
+        s2: (sin(theta) / lambda)^2 in 1/Å^2; the result has the shape of both, broadcast.
 
     Raises:
         GnnmatError: no entry for an element.
@@ -65,9 +65,12 @@ def scattering_factors(radiation: Radiation, numbers: Tensor, s2: Tensor) -> Ten
     table = lengths if radiation == "neutron" else gaussians[:, 0, 0]
     _check(numbers, table, radiation)
     if radiation == "neutron":
-        return torch.as_tensor(lengths, device=numbers.device)[numbers]
+        shape = torch.broadcast_shapes(numbers.shape, s2.shape)
+        return torch.as_tensor(lengths, device=numbers.device)[numbers].expand(shape)
     each = torch.as_tensor(gaussians, device=numbers.device)[numbers]
-    total = (each[:, :, 0] * torch.exp(-each[:, :, 1] * s2[:, None])).sum(dim=1)
+    total = torch.zeros((), dtype=torch.float64, device=numbers.device)
+    for gaussian in each.unbind(dim=-2):
+        total = total + gaussian[..., 0] * torch.exp(-gaussian[..., 1] * s2)
     if radiation == "electron":
         return MOTT_BETHE * TO_XRAYS * total
     return numbers - TO_XRAYS * s2 * total

@@ -138,19 +138,20 @@ def _merged(found: Reflections, theta: Tensor, intensity: Tensor) -> Peaks:
     two_theta = torch.rad2deg(2 * theta)
     # Rounding to a grid, as in pymatgen: two peaks astride a grid point stay two.
     bins = torch.round(two_theta / SAME_PEAK).to(torch.int64)
-    keys = found.owner * (1 << 32) + bins
-    distinct, peak, count = torch.unique(keys, return_inverse=True, return_counts=True)
-    total = torch.zeros(len(distinct), dtype=intensity.dtype, device=intensity.device)
-    total.index_add_(0, peak, intensity)
-    first = torch.full_like(distinct, len(keys))
-    places = torch.arange(len(keys), device=keys.device)
-    # The strongest name of a peak: the reflection with the largest indices, such as 1 0 0.
-    h, k, l = found.hkl.unbind(dim=1)  # noqa: E741
-    rank = torch.argsort(h * 1_000_000 + k * 1_000 + l, descending=True, stable=True)
-    order = torch.empty_like(rank)
-    order[rank] = places
-    first.scatter_reduce_(0, peak, order, "amin")
-    chosen = rank[first]
+    order = torch.argsort(found.owner * (1 << 32) + bins)
+    bins, owner = bins[order], found.owner[order]
+    new = torch.ones_like(bins, dtype=torch.bool)
+    new[1:] = (bins[1:] != bins[:-1]) | (owner[1:] != owner[:-1])
+    peak = torch.cumsum(new, dim=0) - 1
+    count = torch.bincount(peak)
+    total = torch.zeros(len(count), dtype=intensity.dtype, device=intensity.device)
+    total.index_add_(0, peak, intensity[order])
+    # A peak is called by its reflection with the largest indices, such as 1 0 0.
+    h, k, l = found.hkl[order].unbind(dim=1)  # noqa: E741
+    rank = h * 1_000_000 + k * 1_000 + l
+    largest = torch.full_like(count, -(10**12)).scatter_reduce_(0, peak, rank, "amax")
+    named = torch.nonzero(rank == largest[peak])[:, 0]
+    chosen = order[torch.zeros_like(count).scatter_(0, peak[named], named)]
     return Peaks(
         found.owner[chosen],
         two_theta[chosen],

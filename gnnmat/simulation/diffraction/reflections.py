@@ -106,10 +106,9 @@ def _bucket(
     share.scatter_(2, kind[..., None], weight[..., None])
     phase = 2 * torch.pi * hkl.to(torch.float64) @ cells.frac[atoms].transpose(1, 2)
     cosines, sines = torch.cos(phase) @ share, torch.sin(phase) @ share
-    shape = (len(some), hkl.shape[1], elements.shape[1])
-    known = torch.where(elements > 0, elements, elements.max())[:, None].expand(shape)
-    s2 = ((length / 2) ** 2)[:, :, None].expand(shape)
-    strength = scattering_factors(radiation, known.reshape(-1), s2.reshape(-1)).reshape(shape)
+    known = torch.where(elements > 0, elements, elements.max())[:, None]
+    s2 = ((length / 2) ** 2)[:, :, None]
+    strength = scattering_factors(radiation, known, s2)
     if displacement is not None:
         strength = strength * torch.exp(-displacement[known] * s2)
     return torch.complex((cosines * strength).sum(dim=2), (sines * strength).sum(dim=2))
