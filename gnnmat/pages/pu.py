@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,37 +11,44 @@ from gnnmat.pages.figures import Figure
 from gnnmat.pages.markup import (
     ABSENT,
     Markup,
-    formula_markup,
     join,
     number,
     plural,
-    shortened,
     table,
     tag,
 )
-from gnnmat.pages.periodic_table import elements_of, periodic_table
 from gnnmat.pages.pu_figures import (
-    POSITIVE,
-    UNLABELLED,
     column_figure,
     flagged_figure,
     histograms,
     precision_figure,
 )
+from gnnmat.pages.pu_tables import (
+    LISTED,
+    best_table,
+    elements_section,
+    families_table,
+    families_words,
+)
 from gnnmat.pages.sections import config_section, plot, section
 from gnnmat.pages.shell import shell
 
-LISTED = 30
-LEAST_OF_AN_ELEMENT = 5
 SHOWN_SHARES = (0.1, 0.221, 0.3)
 
 
-def pu_page(title: str, scores: pd.DataFrame, summary: Mapping[str, Any], config_yaml: str) -> str:
+def pu_page(
+    title: str,
+    scores: pd.DataFrame,
+    families: pd.DataFrame,
+    summary: Mapping[str, Any],
+    config_yaml: str,
+) -> str:
     """The whole page as HTML text.
 
     Args:
         title: name of the run.
         scores: a row a crystal, as in ``scores.csv``.
+        families: a row a prototype, as in ``families.csv``.
         summary: as in ``pu.json``.
         config_yaml: the recipe.
     """
@@ -70,11 +77,11 @@ def pu_page(title: str, scores: pd.DataFrame, summary: Mapping[str, Any], config
             lead=_prior_words(summary),
         ),
         _columns(scores, summary, figures),
-        _elements(scores),
-        section("Families", _families(scores), lead=_families_words()),
+        elements_section(scores),
+        section("Families", families_table(families), lead=families_words()),
         section(
             "Unlabelled crystals with the highest scores",
-            _top(scores),
+            best_table(scores),
             lead=f"The first {LISTED}; all of them are in scores.csv.",
         ),
         config_section(config_yaml),
@@ -199,63 +206,3 @@ def _columns(
                 figures[f"column-{name}"] = made
                 plots.append(plot(f"column-{name}", f"score over {name}", "wide"))
     return section("Scores over other columns", *plots)
-
-
-def _elements(scores: pd.DataFrame) -> Markup:
-    unlabelled = scores[(scores["label"] == UNLABELLED) & scores["score"].notna()]
-    rows = [
-        (symbol, score)
-        for formula, score in zip(unlabelled["formula"], unlabelled["score"], strict=True)
-        for symbol in elements_of(str(formula))
-    ]
-    table_ = pd.DataFrame(rows, columns=["element", "score"]).groupby("element")["score"]
-    found = table_.agg(["mean", "size"])
-    found = found[found["size"] >= LEAST_OF_AN_ELEMENT]
-    if not len(found):
-        return Markup("")
-    return section(
-        "Mean score of the unlabelled crystals of each element",
-        periodic_table(found["mean"].to_dict(), found["size"].to_dict(), "mean score"),
-        lead=f"Elements in fewer than {LEAST_OF_AN_ELEMENT} unlabelled crystals are left out.",
-    )
-
-
-def _families_words() -> str:
-    return (
-        "Crystals of one prototype (space group and Wyckoff positions), the families with most "
-        "unlabelled crystals: how many are positive already, and what the others score."
-    )
-
-
-def _families(scores: pd.DataFrame) -> Markup:
-    known = scores[scores["prototype"].astype(str) != ""]
-    rows = []
-    for name, group in known.groupby("prototype"):
-        unlabelled = group.loc[group["label"] == UNLABELLED, "score"].dropna()
-        if len(unlabelled):
-            made = int((group["label"] == POSITIVE).sum())
-            rows.append((str(name), made, len(unlabelled), unlabelled.mean(), unlabelled.max()))
-    rows.sort(key=lambda row: (-row[2], row[0]))
-    lines = [
-        (shortened(name, 60), f"{made:,}", f"{many:,}", number(mean), number(best))
-        for name, made, many, mean, best in rows[:LISTED]
-    ]
-    head = ("prototype", "positives", "unlabelled", "mean score", "highest")
-    return table(head, lines, numeric=(1, 2, 3, 4))
-
-
-def _top(scores: pd.DataFrame) -> Markup:
-    rows = scores[scores["label"] == UNLABELLED].sort_values("score", ascending=False)
-    lines: Sequence[Sequence[object]] = [
-        (
-            row["id"],
-            formula_markup(row["formula"]),
-            number(row["score"]),
-            number(row["standard_error"]),
-            f"{row['fits']}",
-            shortened(row["prototype"], 60),
-        )
-        for row in rows.head(LISTED).to_dict("records")
-    ]
-    head = ("id", "formula", "score", "standard error", "fits", "prototype")
-    return table(head, lines, numeric=(2, 3, 4))

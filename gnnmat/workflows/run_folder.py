@@ -32,6 +32,7 @@ HISTORY, REPORT = "history.csv", "report.html"
 TRUST = ("trust.json", "trust.safetensors")
 UNCERTAINTY = ("uncertainty.json", "uncertainty.html")
 SCORES, SUMMARY, TWINS = "scores.csv", "pu.json", "twins.csv"
+FAMILIES = "families.csv"
 # All that a run writes, and all that --overwrite removes.
 WRITTEN = (
     CONFIG,
@@ -51,6 +52,7 @@ WRITTEN = (
     SCORES,
     SUMMARY,
     TWINS,
+    FAMILIES,
     LANDMARKS,
 )
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")

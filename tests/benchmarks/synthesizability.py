@@ -64,11 +64,13 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     ]
     config = load_pu("synthesizability", settings)
     found = learn_pu(config, options.folder / options.part, console=Console(stderr=True))
-    summary = found.summary
+    summary, title = found.summary, column
+    if config.options.by != "formula":
+        title += f", folds by {config.options.by}"
     note = (
         f"{summary['positives']:,} positive and {summary['unlabelled']:,} unlabelled crystals, "
         f"{summary['fits']} fits of {config.run.trainer.epochs} epochs, each row scored by fits of "
-        "other formulas; range: 95% bootstrap over formulas"
+        f"another {config.options.by}; range: 95% bootstrap over formulas"
     )
     rows = []
     for one in summary["models"]:
@@ -76,7 +78,7 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
         mine = one["name"] == "this model" and options.part == "jang"
         rows.append(
             row(
-                f"{column}: recall at {SHARE:.1%} of the unlabelled, {one['name']}",
+                f"{title}: recall at {SHARE:.1%} of the unlabelled, {one['name']}",
                 100 * at["value"], "%", low=100 * at["low"], high=100 * at["high"],
                 against="Jang et al.: 87.4" if mine else "", reach=">= 88" if mine else "",
                 note=note if one["name"] == "this model" else "",
@@ -85,7 +87,7 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
         rank = one["ranking"]
         rows.append(
             row(
-                f"{column}: a positive ranks above an unlabelled row, {one['name']}",
+                f"{title}: a positive ranks above an unlabelled row, {one['name']}",
                 100 * rank["value"], "%", low=100 * rank["low"], high=100 * rank["high"],
             )
         )  # fmt: skip
@@ -96,7 +98,7 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
         ("positives among the unlabelled, at most", bound),
     ):
         ends = {"low": 100 * one["low"], "high": 100 * one["high"]}
-        rows.append(row(f"{column}: {what}", 100 * one["value"], "%", **ends))
+        rows.append(row(f"{title}: {what}", 100 * one["value"], "%", **ends))
     if options.part == "jang":
         rows += later(found)
     return [*rows, *cost(config, found, options)]

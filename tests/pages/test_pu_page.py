@@ -9,6 +9,7 @@ import pandas as pd
 
 from gnnmat.pages.pu import pu_page
 from gnnmat.pages.pu_figures import column_figure, histograms
+from gnnmat.workflows.pu.folder import families
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -63,8 +64,12 @@ def scores(count: int = 100, hostile: str = "") -> pd.DataFrame:
     )
 
 
+def page(title: str, table: pd.DataFrame, found: dict[str, Any], recipe: str) -> str:
+    return pu_page(title, table, families(table), found, recipe)
+
+
 def test_page_says_what_was_found_and_that_a_score_is_no_probability() -> None:
-    text = pu_page("made", scores(), summary("this model", "composition alone"), "name: made")
+    text = page("made", scores(), summary("this model", "composition alone"), "name: made")
     for words in (
         "87.3%",
         "no probability",
@@ -78,14 +83,14 @@ def test_page_says_what_was_found_and_that_a_score_is_no_probability() -> None:
 
 
 def test_columns_that_were_compared_get_a_figure() -> None:
-    text = pu_page("made", scores(), summary("this model", "hull alone"), "name: made")
+    text = page("made", scores(), summary("this model", "hull alone"), "name: made")
     assert 'data-figure="column-hull"' in text
 
 
 def test_nothing_hostile_becomes_markup() -> None:
     names = ("this model", f"{HOSTILE} alone")
     table = scores(hostile=HOSTILE).rename(columns={"hull": HOSTILE})
-    text = pu_page(HOSTILE, table, summary(*names), f"name: {HOSTILE}")
+    text = page(HOSTILE, table, summary(*names), f"name: {HOSTILE}")
     assert "<script>alert" not in text
 
 
@@ -98,3 +103,12 @@ def test_histogram_counts_each_row_once() -> None:
 
 def test_a_column_without_numbers_gets_no_figure() -> None:
     assert column_figure(scores().assign(hull=np.nan), "hull") is None
+
+
+def test_families_count_positives_and_score_the_others() -> None:
+    table = scores().assign(prototype=["a"] * 50 + ["b"] * 50)
+    found = families(table).set_index("prototype")
+    assert found.loc["a", ["positives", "unlabelled"]].tolist() == [40, 10]
+    assert found.loc["b", "mean_score"] == table["score"][50:].mean()
+    assert found.loc["b", "best"] == "mp-99"
+    assert not len(families(table[table["label"] == "1"]))

@@ -16,8 +16,9 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
 from gnnmat.train.checkpoint import PU_RECIPE
 from gnnmat.train.committee import Committee, load_committee
+from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED
 from gnnmat.workflows.pu.options import PuConfig, load_pu
-from gnnmat.workflows.run_folder import SCORES, SUMMARY, is_finished
+from gnnmat.workflows.run_folder import FAMILIES, SCORES, SUMMARY, is_finished
 
 NAN = float("nan")
 
@@ -68,7 +69,34 @@ def open_pu(folder: Path) -> PuRun:
 def write_found(folder: Path, scores: pd.DataFrame, summary: dict[str, Any]) -> None:
     """Scores and summary on disk."""
     write_atomically(folder / SCORES, scores.to_csv(index=False))
+    write_atomically(folder / FAMILIES, families(scores).to_csv(index=False))
     write_atomically(folder / SUMMARY, json.dumps(_without_nan(summary), indent=1))
+
+
+def families(scores: pd.DataFrame) -> pd.DataFrame:
+    """A row a prototype with unlabelled crystals, the largest first.
+
+    Columns ``prototype``, ``positives``, ``unlabelled`` (with a score), ``mean_score`` and
+    ``highest`` of these, ``best`` (its id).
+    """
+    rows = []
+    for name, group in scores[scores["prototype"].astype(str) != ""].groupby("prototype"):
+        unlabelled = group[(group["label"] == UNLABELLED) & group["score"].notna()]
+        if len(unlabelled):
+            best = unlabelled.loc[unlabelled["score"].idxmax()]
+            rows.append(
+                {
+                    "prototype": name,
+                    "positives": int((group["label"] == POSITIVE).sum()),
+                    "unlabelled": len(unlabelled),
+                    "mean_score": float(unlabelled["score"].mean()),
+                    "highest": float(best["score"]),
+                    "best": best["id"],
+                }
+            )
+    columns = ["prototype", "positives", "unlabelled", "mean_score", "highest", "best"]
+    found = pd.DataFrame(rows, columns=columns)
+    return found.sort_values(["unlabelled", "prototype"], ascending=[False, True])
 
 
 def _without_nan(tree: Any) -> Any:

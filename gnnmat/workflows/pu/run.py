@@ -23,7 +23,14 @@ from gnnmat.train.landmarks import Landmarks
 from gnnmat.workflows.cross_validation import finish_run
 from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import split_table
-from gnnmat.workflows.pu.folder import PuRun, check_begun, fingerprints, open_pu, write_found
+from gnnmat.workflows.pu.folder import (
+    PuRun,
+    check_begun,
+    families,
+    fingerprints,
+    open_pu,
+    write_found,
+)
 from gnnmat.workflows.pu.heads import check_trunk, head_scores
 from gnnmat.workflows.pu.labels import POSITIVE, both_kinds
 from gnnmat.workflows.pu.options import PuConfig, load_pu
@@ -184,7 +191,8 @@ def _conclude(
     summary["twins"] = len(rows.twins)
     summary["refused"] = len(dataset.refused)
     write_found(folder, table, summary)
-    write_atomically(folder / REPORT, pu_page(config.run.name, table, summary, config.to_yaml()))
+    page = pu_page(config.run.name, table, families(table), summary, config.to_yaml())
+    write_atomically(folder / REPORT, page)
     counts = {part: len(rows.prepared.rows(part)) for part in ("train", "val", "test")}
     results = {"metrics": [], "baselines": [], "audit": [], "counts": counts}
     write_atomically(folder / METRICS, json.dumps(results, indent=1))
