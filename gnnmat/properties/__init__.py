@@ -1,0 +1,1 @@
+"""Closed forms: what follows from predicted moduli, without another calculation."""
