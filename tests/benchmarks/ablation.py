@@ -22,6 +22,7 @@ from models import SPLIT
 from results import row, shared_data, write
 
 from gnnmat.atomic import write_atomically
+from gnnmat.workflows.run_folder import METRICS
 
 VARIANTS: dict[str, list[str]] = {
     "as in the recipe": [],
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/ablation"), help="of the runs")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", action="append", choices=VARIANTS, help="default: all")
+    parser.add_argument("--finished", action="store_true", help="train nothing, read what is there")
     parser.add_argument("--set", action="append", default=[], help="option of every run")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -111,10 +113,13 @@ def main() -> None:
         values = []
         for seed in range(options.seeds):
             run = f"{options.part}-{name.replace(' ', '_')}-{seed}"
+            if options.finished and not (options.folder / run / METRICS).is_file():
+                continue
             chosen = [*VARIANTS[name], f"trainer.seed={seed}", *options.set]
             values.append(score(options.folder, run, chosen))
             print(name, seed, values[-1], flush=True)
-        rows.append(row(name, values, unit))
+        if values:
+            rows.append(row(name, values, unit))
     write(f"ablation_{options.part}", "see the script", rows, options.json)
 
 
