@@ -89,9 +89,13 @@ def elastic(folder: Path, name: str, options: list[str]) -> float:
 
 
 SETS = {
-    "phonons": (phonons, "1/cm"),
-    "formation_energy": (formation_energy, "eV/atom"),
-    "elastic": (elastic, "log10 GPa"),
+    "phonons": (phonons, "1/cm", "test rows of fold 0"),
+    "formation_energy": (
+        formation_energy,
+        "eV/atom",
+        "2,000 of the 10,000 ids, 40 epochs, MAE on 1,000 validation ids; a value a seed",
+    ),
+    "elastic": (elastic, "log10 GPa", "moduli of three tables, 20 epochs, validation rows"),
 }
 
 
@@ -107,7 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     options.folder.mkdir(parents=True, exist_ok=True)
-    score, unit = SETS[options.part]
+    score, unit, data = SETS[options.part]
     rows: list[dict[str, Any]] = []
     for name in options.only or VARIANTS:
         values = []
@@ -120,7 +124,7 @@ def main() -> None:
             print(name, seed, values[-1], flush=True)
         if values:
             rows.append(row(name, values, unit))
-    write(f"ablation_{options.part}", "see the script", rows, options.json)
+    write(f"ablation_{options.part}", data, rows, options.json)
 
 
 if __name__ == "__main__":
