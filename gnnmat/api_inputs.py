@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnmat.errors import GnnmatError
-from gnnmat.train.config import ADOPTED, RunConfig, find_recipe, load_config, parse_config
+from gnnmat.train.config import RunConfig, find_recipe, load_config, parse_config
+from gnnmat.train.recipe import ADOPTED
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,10 +22,8 @@ from gnnmat.shipped import recipes
 from gnnmat.sources import Source
 from gnnmat.sources.card import CardSource
 from gnnmat.tasks import Regression, TaskConfig
+from gnnmat.train.recipe import chooses_kind, read_recipe
 from gnnmat.train.unions import plain_error
-
-ADOPTED = ("input", "model")
-"""What a run takes from the run it begins with."""
 
 
 class _Part(BaseModel):
@@ -197,17 +195,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         GnnmatError: not YAML, an unknown or unfit option, with its dotted path.
     """
     found = find_recipe(path)
-    try:
-        plain = yaml.safe_load(found.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
-    if not isinstance(plain, dict):
-        raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
-    shipped = {one.resolve() for one in recipes("training").values()}
-    if found.resolve() in shipped and any(map(chooses_start, overrides)):
-        # A shipped recipe is about its data; the run to begin with knows its input and model.
-        plain = {name: value for name, value in plain.items() if name not in ADOPTED}
-    return parse_config(plain, overrides)
+    return parse_config(read_recipe(found, "training", overrides), overrides)
 
 
 def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> RunConfig:
@@ -219,7 +207,7 @@ def parse_config(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> Run
     tree: dict[str, Any] = copied(plain)
     _fill_kinds(tree, RunConfig())
     # Kinds first: choosing one drops the options of another, wherever it stands on the line.
-    for override in sorted(overrides, key=lambda one: not _chooses_kind(one)):
+    for override in sorted(overrides, key=lambda one: not chooses_kind(one)):
         set_option(tree, override, "optimizer.lr=3e-4")
     _fill_kinds(tree, RunConfig())
     try:
@@ -237,13 +225,3 @@ def _fill_kinds(tree: dict[str, Any], default: BaseModel) -> None:
                 value.setdefault("kind", below.kind)  # type: ignore[attr-defined]
             if value.get("kind", None) == getattr(below, "kind", None):
                 _fill_kinds(value, below)
-
-
-def _chooses_kind(override: str) -> bool:
-    return override.partition("=")[0].strip().endswith(".kind")
-
-
-def chooses_start(override: str) -> bool:
-    """Whether an override names a run to begin with."""
-    name, _, value = override.partition("=")
-    return name.strip() in {"start", "start.run"} and value.strip() not in {"", "null"}

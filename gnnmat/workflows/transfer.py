@@ -23,7 +23,8 @@ from gnnmat.train.checkpoint import (
 )
 from gnnmat.train.checkpointing import CHECKPOINTS
 from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folders
-from gnnmat.train.config import ADOPTED, RunConfig
+from gnnmat.train.config import RunConfig
+from gnnmat.train.recipe import ADOPTED
 from gnnmat.train.start import Learned, read_learned
 from gnnmat.zoo import find_model, list_models
 from gnnmat.zoo.hub_name import is_hub_name

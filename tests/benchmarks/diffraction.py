@@ -18,6 +18,7 @@ from gnnmat.simulation.diffraction.fingerprint import fingerprint, scaled
 from gnnmat.simulation.diffraction.powder import powder_peaks
 from gnnmat.simulation.diffraction.profile import Grid, draw_pattern
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.table import TableSource
 
 ATOMS = 190  # of a cluster: between the 128 and 256 of the published ones
 
@@ -25,15 +26,9 @@ ATOMS = 190  # of a cluster: between the 128 and 256 of the published ones
 def crystals(count: int) -> list[Crystal]:
     """Crystals of the Materials Project, drawn at random."""
     place = shared_data() / "materials_project" / "structures.parquet"
-    table = pd.read_parquet(place).sample(count, random_state=0)
-    return [
-        Crystal(
-            np.array(one.lattice, dtype=np.float64).reshape(3, 3),
-            np.array(one.numbers, dtype=np.int64),
-            np.array(one.frac, dtype=np.float64).reshape(-1, 3),
-        )
-        for one in table.itertuples()
-    ]
+    records = TableSource(path=str(place)).open()
+    drawn = pd.Series(range(len(records))).sample(count, random_state=0)
+    return [records.read(records.raws[item]) for item in drawn]
 
 
 def powder(made: list[Crystal], runs: int) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from results import row, shared_data, write
 
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.table import TableSource
 from gnnmat.workflows.sensitivity import sensitivity
 
 TOLD = {
@@ -29,15 +29,9 @@ def crystals(count: int) -> list[Crystal]:
     """Validation rows of the 10,000 ids, drawn at random."""
     folder = shared_data() / "materials_project"
     ids = pd.read_csv(folder / "e_form_10k.csv").query("split == 'val'")["id"]
-    table = pd.read_parquet(folder / "structures.parquet").set_index("id")
-    return [
-        Crystal(
-            np.array(one["lattice"], dtype=np.float64).reshape(3, 3),
-            np.array(one["numbers"], dtype=np.int64),
-            np.array(one["frac"], dtype=np.float64).reshape(-1, 3),
-        )
-        for _, one in table.loc[ids.sample(count, random_state=0)].iterrows()
-    ]
+    records = TableSource(path=str(folder / "structures.parquet")).open()
+    place = {name: item for item, name in enumerate(records.ids)}
+    return [records.read(records.raws[place[one]]) for one in ids.sample(count, random_state=0)]
 
 
 def main() -> None:

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
 from gnnmat.errors import GnnmatError
 from gnnmat.train.config import load_config, parse_config
 
 from ..train.tiny import crystals, graph_cache, trained, volumes, write_cifs  # noqa: F401
+from .invoking import Invoke
 
 GNNMAT = str(Path(sys.executable).with_name("gnnmat"))
-Invoke = Callable[..., Result]
 SMALL = ("epochs=2", "batch_size=6", "accelerator=cpu", "threads=1", "ema=null", "logs=[]")
 OPTIONS = [f"trainer.{one}" for one in SMALL] + ["model.width=8", "model.layers=1"]
 SETTINGS = [word for option in OPTIONS for word in ("--set", option)]
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Runs a command in this process; exceptions that escape it fail the test."""
-    monkeypatch.setenv("COLUMNS", "200")
-    app = importlib.import_module("gnnmat.cli").app
-
-    def run(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from typer.testing import CliRunner, Result
 
 from ..train.tiny import graph_cache, write_cifs  # noqa: F401
 from ..workflows.pu.made import labels
+from .invoking import Invoke
 
-Invoke = Callable[..., Result]
 OPTIONS = ["trainer.epochs=1", "trainer.batch_size=16", "trainer.accelerator=cpu",
            "trainer.threads=1", "trainer.logs=[]", "model.width=8", "model.layers=1",
            "pu.folds=2", "pu.val=0.2"]  # fmt: skip
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Runs a command in this process; exceptions that escape it fail the test."""
-    monkeypatch.setenv("COLUMNS", "200")
-    app = importlib.import_module("gnnmat.cli").app
-
-    def run(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-
-    return run
 
 
 def command(folder: Path, values: list[object], count: int) -> list[object]:

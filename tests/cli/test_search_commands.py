@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner, Result
 
 from ..train.tiny import (  # noqa: F401
     crystals,
@@ -18,22 +15,10 @@ from ..train.tiny import (  # noqa: F401
     volumes,
     write_cifs,
 )
+from .invoking import Invoke
 
-Invoke = Callable[..., Result]
 OPTIONS = ["trainer.epochs=1", "trainer.batch_size=6", "trainer.accelerator=cpu",
            "trainer.threads=1", "trainer.ema=null", "trainer.logs=[]", "split.val=0.2"]  # fmt: skip
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Runs a command in this process; exceptions that escape it fail the test."""
-    monkeypatch.setenv("COLUMNS", "200")
-    app = importlib.import_module("gnnmat.cli").app
-
-    def run(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-
-    return run
 
 
 @pytest.fixture

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
-from typer.testing import CliRunner, Result
 
 from ..train.tiny import (  # noqa: F401
     crystals,
@@ -18,22 +14,10 @@ from ..train.tiny import (  # noqa: F401
     volumes,
     write_cifs,
 )
+from .invoking import Invoke
 
-Invoke = Callable[..., Result]
 TINY = ("trainer.epochs=1", "trainer.batch_size=6", "trainer.accelerator=cpu", "trainer.threads=1")
 OPTIONS = [*TINY, "trainer.ema=null", "trainer.logs=[]", "model.width=8", "model.layers=1"]
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """Runs a command in this process; exceptions that escape it fail the test."""
-    monkeypatch.setenv("COLUMNS", "200")
-    app = importlib.import_module("gnnmat.cli").app
-
-    def run(*words: object) -> Result:
-        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-
-    return run
 
 
 def test_ensemble_is_trained_gone_on_with_judged_and_used(invoke: Invoke, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from gnnmat.dotted import copied, set_option
 from gnnmat.errors import GnnmatError
 from gnnmat.shipped import recipes
 from gnnmat.tasks import Pu
-from gnnmat.train.config import ADOPTED, RunConfig, chooses_start, parse_config
+from gnnmat.train.config import RunConfig, parse_config
+from gnnmat.train.recipe import read_recipe
 from gnnmat.train.unions import plain_error
 from gnnmat.workflows.cross_validation import on_its_own
 
@@ -152,16 +153,7 @@ def load_pu(path: str | Path, overrides: Sequence[str] = ()) -> PuConfig:
         raise GnnmatError(
             f"There is no PU recipe '{path}'.", why=f"Shipped: {', '.join(names) or 'none'}."
         )
-    try:
-        plain = yaml.safe_load(found.read_text()) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GnnmatError(f"{found} is not YAML.", why=str(error)) from error
-    if not isinstance(plain, dict):
-        raise GnnmatError(f"{found} holds {type(plain).__name__}, expected options by name.")
-    if found in names.values() and any(map(chooses_start, overrides)):
-        # A shipped recipe is about its data; the run to begin with knows its input and model.
-        plain = {name: value for name, value in plain.items() if name not in ADOPTED}
-    return parse_pu(plain, overrides)
+    return parse_pu(read_recipe(found, "pu", overrides), overrides)
 
 
 def parse_pu(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> PuConfig:

@@ -18,6 +18,7 @@ from gnnmat.simulation.diffraction.cells import Cells
 from gnnmat.simulation.diffraction.factors import scattering_factors
 from gnnmat.simulation.diffraction.powder import WAVELENGTHS, powder_peaks, wavelength_of
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.table import TableSource
 
 from ...contracts import crystals
 
@@ -56,15 +57,9 @@ def test_peaks_are_those_of_pymatgen(radiation: str) -> None:
 @pytest.mark.parametrize("radiation", list(CALCULATORS))
 def test_peaks_of_real_crystals_are_those_of_pymatgen(radiation: str, shared_data: Path) -> None:
     place = shared_data / "materials_project" / "structures.parquet"
-    table = pd.read_parquet(place).sample(200, random_state=0)
-    made = [
-        Crystal(
-            np.array(row.lattice, dtype=float).reshape(3, 3),
-            np.array(row.numbers, dtype=np.int64),
-            np.array(row.frac, dtype=float).reshape(-1, 3),
-        )
-        for row in table.itertuples()
-    ]
+    records = TableSource(path=str(place)).open()
+    drawn = pd.Series(range(len(records))).sample(200, random_state=0)
+    made = [records.read(records.raws[item]) for item in drawn]
     check_like_pymatgen(made, radiation)
 
 
