@@ -9,12 +9,23 @@ from pydantic import Field
 from gnnmat.sources.arrays import ArraysSource
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
+from gnnmat.sources.patterns import PatternsSource
+from gnnmat.sources.prototype_set import PrototypesSource
 from gnnmat.sources.simulated import SimulatedSource
 from gnnmat.sources.spectra import SpectraSource
+from gnnmat.sources.symmetry import SymmetrySource
 from gnnmat.sources.table import TableSource
 
 Source = Annotated[
-    CardSource | FilesSource | TableSource | ArraysSource | SimulatedSource | SpectraSource,
+    CardSource
+    | FilesSource
+    | TableSource
+    | ArraysSource
+    | SimulatedSource
+    | SpectraSource
+    | SymmetrySource
+    | PrototypesSource
+    | PatternsSource,
     Field(discriminator="kind"),
 ]
 """Every source that can be written in a recipe; a new one is a file and a name here."""

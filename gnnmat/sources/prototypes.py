@@ -62,11 +62,14 @@ class Prototype:
 # AB2_cF12_225_a_c; rutile (C4) as on the NRL Crystal Lattice Structures page; wurtzite with the
 # parameters of AFLOW label AB_hP4_186_b_b as quoted in the OpenKIM Crystal Genome documentation.
 # The other sites have no freedom; symmetry and coordination of all are counted in the tests.
+# Body-centred tetragonal is A6 (indium, c/a above 1) and A_a (protactinium, c/a below 1) at once.
 # u of wurtzite: 3/8 makes the four bonds equal at c/a = sqrt(8/3). u of rutile: that of TiO2.
 PROTOTYPES: dict[str, Prototype] = {
     "fcc": Prototype("A1", "Fm-3m", 225, "cubic", (1,), (ORIGIN,), 1),
     "bcc": Prototype("A2", "Im-3m", 229, "cubic", (1,), (ORIGIN,), 1),
     "hcp": Prototype("A3", "P6_3/mmc", 194, "hexagonal", (1,), ((THIRD, 2 * THIRD, QUARTER),), 2),
+    "sc": Prototype("A_h", "Pm-3m", 221, "cubic", (1,), (ORIGIN,), 1),
+    "bct": Prototype("A6", "I4/mmm", 139, "tetragonal", (1,), (ORIGIN,), 1),
     "diamond": Prototype("A4", "Fd-3m", 227, "cubic", (1,), (ORIGIN,), 2),
     "rocksalt": Prototype("B1", "Fm-3m", 225, "cubic", (1, 1), (ORIGIN, CENTRE), 2),
     "cscl": Prototype("B2", "Pm-3m", 221, "cubic", (1, 1), (ORIGIN, CENTRE), 2),

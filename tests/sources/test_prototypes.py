@@ -30,6 +30,8 @@ EXAMPLES = {
     "fcc": ("Cu", 3.6, None, 225, 1, 1),
     "bcc": ("Fe", 2.9, None, 229, 1, 1),
     "hcp": ("Mg", 3.2, 3.2 * IDEAL, 194, 2, 2),
+    "sc": ("Po", 3.35, None, 221, 1, 1),
+    "bct": ("In", 3.25, 4.95, 139, 1, 1),
     "diamond": ("Si", 5.4, None, 227, 2, 2),
     "rocksalt": ("NaCl", 5.6, None, 225, 2, 1),
     "cscl": ("CsCl", 4.1, None, 221, 2, 1),
@@ -46,6 +48,8 @@ COORDINATION = [
     ("fcc", "Cu", "Cu", 12, 1 / math.sqrt(2)),
     ("bcc", "Fe", "Fe", 8, math.sqrt(3) / 2),
     ("hcp", "Mg", "Mg", 12, 1.0),
+    ("sc", "Po", "Po", 6, 1.0),
+    ("bct", "In", "In", 4, 1.0),
     ("diamond", "Si", "Si", 4, math.sqrt(3) / 4),
     ("rocksalt", "Na", "Cl", 6, 1 / 2),
     ("rocksalt", "Cl", "Na", 6, 1 / 2),
@@ -174,7 +178,7 @@ def test_rutile_bonds_of_tin_dioxide() -> None:
 def test_volume_of_the_primitive_cell(prototype: str) -> None:
     _, a, c, *_ = EXAMPLES[prototype]
     centring = {"fcc": 4, "diamond": 4, "rocksalt": 4, "zincblende": 4, "fluorite": 4}
-    centring |= {"antifluorite": 4, "bcc": 2}
+    centring |= {"antifluorite": 4, "bcc": 2, "bct": 2}
     base = a * a * (c or a) * (math.sqrt(3) / 2 if prototype in ("hcp", "wurtzite") else 1.0)
     assert example(prototype).volume == pytest.approx(base / centring.get(prototype, 1), rel=1e-9)
 

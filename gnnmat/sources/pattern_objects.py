@@ -1,0 +1,96 @@
+"""Measured powder patterns from Python objects and paths, as `predict` gets them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.columns import check_ids
+from gnnmat.sources.listing import numbered
+from gnnmat.sources.pattern_listing import PatternFile, digest, list_patterns
+from gnnmat.sources.powder_files import READERS, parse_powder
+from gnnmat.sources.powder_pattern import PowderPattern
+from gnnmat.sources.records import Records, Refusal
+
+
+def is_pattern(item: Any) -> bool:
+    """Whether an object is a pattern, or a path the file of one, or a folder with such files."""
+    if isinstance(item, (str, Path)):
+        path = Path(item)
+        inside = path.rglob("*") if path.is_dir() else [path]
+        return any(one.suffix.lower() in READERS for one in inside)
+    return isinstance(item, PowderPattern)
+
+
+def records_from_patterns(items: Sequence[Any], ids: Sequence[str] | None = None) -> Records:
+    """Records of patterns and of paths to files, folders or archives of patterns.
+
+    What is no pattern is refused, with its reason, and does not stop the others.
+
+    Args:
+        items: in any mixture.
+        ids: one an item; default the name of the file, or of the pattern.
+
+    Raises:
+        GnnmatError: the lengths differ, or an id appears twice.
+    """
+    if ids is not None:
+        if len(ids) != len(items):
+            raise GnnmatError(f"There are {len(items)} patterns but {len(ids)} ids.")
+        check_ids([str(name) for name in ids], "ids")
+    names: list[str] = []
+    raws: list[object] = []
+    refused: list[Refusal] = []
+    sha = hashlib.sha256()
+    for place, item in enumerate(items):
+        given = None if ids is None else str(ids[place])
+        try:
+            found, lost = _raws(item)
+        except GnnmatError as error:
+            name = given or (Path(item).stem if isinstance(item, (str, Path)) else str(place + 1))
+            refused.append(Refusal(name, str(item)[:200], str(error)))
+            continue
+        refused += lost
+        for raw in found:
+            stem = Path(raw.relative).stem if isinstance(raw, PatternFile) else raw.id
+            names.append(given or stem)
+            raws.append(raw)
+            sha.update(_key(raw))
+    return Records(
+        ids=numbered(names),
+        raws=raws,
+        read=read_pattern,
+        fingerprint=sha.hexdigest(),
+        table=pd.DataFrame(index=range(len(raws))),
+        origins=[raw.origin if isinstance(raw, PatternFile) else name
+                 for name, raw in zip(names, raws, strict=True)],
+        refused=refused,
+    )  # fmt: skip
+
+
+def read_pattern(raw: PatternFile | PowderPattern) -> PowderPattern:
+    """The pattern itself, or the one in a file."""
+    return raw if isinstance(raw, PowderPattern) else parse_powder(raw.relative, raw.read())
+
+
+def _raws(item: Any) -> tuple[list[Any], list[Refusal]]:
+    if isinstance(item, PowderPattern):
+        return [item], []
+    if isinstance(item, (str, Path)):
+        return list_patterns(str(item))
+    raise GnnmatError(f"A {type(item).__name__} is no powder pattern.")
+
+
+def _key(raw: PatternFile | PowderPattern) -> bytes:
+    if isinstance(raw, PatternFile):
+        return digest([raw]).encode()
+    told = f"{raw.wavelength} {raw.second}".encode()
+    return told + b"".join(
+        np.ascontiguousarray(one).tobytes() for one in (raw.two_theta, raw.counts)
+    )
