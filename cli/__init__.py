@@ -21,11 +21,13 @@ from .evaluate import evaluate_command
 from .explain import explain_command
 from .fit_spectrum import fit_spectrum_command
 from .foreign import foreign_command
+from .match import match_command
 from .models import models_command
 from .predict import predict_command
 from .pu import pu_command
 from .sensitivity import sensitivity_command
 from .simulate import simulate_command
+from .simulate_diffraction import simulate_diffraction_command
 from .train import train_command
 from .trust import trust_command
 from .tune import tune_command
@@ -38,6 +40,11 @@ class _PlainErrors(TyperGroup):
         # --debug is welcome anywhere on the line, not only before the command.
         ctx.meta["debug"] = "--debug" in args
         return super().parse_args(ctx, [arg for arg in args if arg != "--debug"])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        # A command may have two words, such as "simulate diffraction".
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -122,6 +129,8 @@ def _options(
 
 
 app.command("simulate")(simulate_command)
+app.command("simulate diffraction")(simulate_diffraction_command)
+app.command("match")(match_command)
 app.command("train")(train_command)
 app.command("predict")(predict_command)
 app.command("trust")(trust_command)

@@ -53,6 +53,8 @@ def simulate_command(
     Give the same command again to go on with a set that was interrupted, or a larger -n to extend
     one. The same seed gives the same images, on any number of processes.
 
+    Powder patterns of crystals are another command: gnnmat simulate diffraction --help
+
     [bold]Examples[/]
 
       gnnmat simulate pcsmo -n 100 -o sets/try

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         resume,
         trust,
     )
+    from gnnmat.diffraction_api import match_pattern, simulate_diffraction
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
@@ -35,6 +36,8 @@ _PLACES = {
     "load": "gnnmat.api",
     "resume": "gnnmat.api",
     "simulate": "gnnmat.spectra_api",
+    "match_pattern": "gnnmat.diffraction_api",
+    "simulate_diffraction": "gnnmat.diffraction_api",
     "evaluate": "gnnmat.api",
     "trust": "gnnmat.api",
     "cross_validate": "gnnmat.api",
@@ -74,9 +77,11 @@ __all__ = [
     "learn_pu",
     "load",
     "load_config",
+    "match_pattern",
     "read_spectrum",
     "resume",
     "simulate",
+    "simulate_diffraction",
     "trust",
     "tune",
     "write_spectrum",

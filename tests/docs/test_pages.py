@@ -77,6 +77,8 @@ def parse(program: Any, line: str) -> dict[str, Any]:
     while hasattr(command, "commands"):
         assert words, line
         name = words.pop(0)
+        if " ".join([name, *words[:1]]) in command.commands:  # a command of two words
+            name = f"{name} {words.pop(0)}" if words else name
         if name.startswith("-"):
             assert any(name in option.opts for option in command.params), f"{line}: {name}"
             return {}

@@ -1,0 +1,1 @@
+"""Powder patterns: simulated from crystals, searched among known ones, refined."""

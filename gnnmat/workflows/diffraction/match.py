@@ -1,0 +1,155 @@
+"""A measured pattern against known crystals: searched, the best refined, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.powder_pattern import PowderPattern
+from gnnmat.sources.records import Refusal
+from gnnmat.workflows.diffraction.background import Signal, take_apart
+from gnnmat.workflows.diffraction.beam import Beam
+from gnnmat.workflows.diffraction.candidate import Candidate, candidate
+from gnnmat.workflows.diffraction.library import open_library
+from gnnmat.workflows.diffraction.phases import Phase
+from gnnmat.workflows.diffraction.search_match import Scan, rank
+
+Floats = NDArray[np.float64]
+
+LEAST_SPAN = 5.0  # degrees of 2 theta
+LEAST_POINTS = 50
+FEW_PEAKS = 4  # fewer are met by many crystals
+
+
+@dataclass(frozen=True)
+class Match:
+    """The best known crystals for a pattern.
+
+    Args:
+        pattern: measured.
+        beam: it was measured with.
+        signal: the pattern taken apart.
+        candidates: best first, by `Candidate.merit`.
+        searched: number of crystals.
+        refused: crystals that could not be searched, with the reason.
+        notes: what a reader should know.
+    """
+
+    pattern: PowderPattern
+    beam: Beam
+    signal: Signal
+    candidates: tuple[Candidate, ...]
+    searched: int
+    refused: tuple[Refusal, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a candidate, best first."""
+        rows = []
+        for place, one in enumerate(self.candidates, start=1):
+            names = ("a", "b", "c", "alpha", "beta", "gamma")
+            row: dict[str, object] = {
+                "rank": place,
+                "id": one.phase.id,
+                "formula": one.phase.formula,
+                "space_group": one.cell.symbol,
+                "similarity": one.similarity,
+                "search_score": one.score,
+                "r_wp": one.refined.r_wp,
+                **dict(zip(names, one.lattice, strict=True)),
+            }
+            for name in one.refined.model.names:
+                found = one.refined[name]
+                row[name] = found.value
+                row[f"{name}_error"] = found.error
+            row["flat"] = "".join(map(str, one.refined.texture or ()))
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def match_pattern(
+    pattern: PowderPattern,
+    beam: Beam,
+    phases: Sequence[Phase],
+    *,
+    top: int = 10,
+    scan: Scan | None = None,
+    texture: bool = True,
+    refused: Sequence[Refusal] = (),
+    quiet: bool = True,
+) -> Match:
+    """The known crystals that explain a pattern best, refined.
+
+    Args:
+        pattern: measured.
+        beam: it was measured with.
+        phases: crystals to search.
+        top: candidates that are refined and shown.
+        scan: strains and zero shifts of the search.
+        texture: also refine a preferred orientation, if one explains much more.
+        refused: crystals that could not be read.
+        quiet: no progress bar.
+
+    Raises:
+        GnnmatError: a pattern that is too short or has no peak, or no crystal with a peak in it.
+    """
+    from gnnmat.progress import with_progress
+
+    check_span(pattern)
+    signal = take_apart(pattern.two_theta, pattern.counts)
+    if not len(signal.peaks):
+        raise GnnmatError(
+            f"{pattern.id}: no peak stands above background and noise.",
+            fix="Count longer, or look whether the columns are angle and counts.",
+        )
+    tried = scan or Scan()
+    library, rows, without = open_library(phases, beam, _longest(pattern, beam, tried), quiet=quiet)
+    if not rows:
+        raise GnnmatError(
+            f"None of {len(phases):,} crystals has a peak within the pattern.",
+            why=without[0].reason if without else "",
+        )
+    scores = rank(signal, beam, library, rows, tried)
+    order = np.argsort(-scores.score, kind="stable")[:top]
+    best = with_progress(iter(order.tolist()), len(order), "Refining", quiet)
+    found = [candidate(phases[rows[k]], scores, k, signal, pattern, beam, texture) for k in best]
+    found.sort(key=lambda one: -one.merit)
+    notes = [*pattern.notes, *_notes(pattern, signal)]
+    return Match(pattern, beam, signal, tuple(found), len(rows), (*refused, *without), tuple(notes))
+
+
+def check_span(pattern: PowderPattern) -> None:
+    """Refuse a pattern that is too short to search with.
+
+    Raises:
+        GnnmatError: it is.
+    """
+    span = float(pattern.two_theta[-1] - pattern.two_theta[0])
+    if span < LEAST_SPAN or len(pattern) < LEAST_POINTS:
+        raise GnnmatError(
+            f"{pattern.id}: the pattern is shorter than {LEAST_SPAN:g} degrees or "
+            f"{LEAST_POINTS} points.",
+            why=f"It has {len(pattern)} points over {span:.3g} degrees.",
+            fix="Give the whole scan.",
+        )
+
+
+def _longest(pattern: PowderPattern, beam: Beam, scan: Scan) -> float:
+    last = min(float(pattern.two_theta[-1]) + scan.zero, 179.0)
+    return 2 * float(np.sin(np.radians(last / 2))) / beam.wavelength * (1 + scan.strain + 0.01)
+
+
+def _notes(pattern: PowderPattern, signal: Signal) -> list[str]:
+    notes = []
+    if len(signal.peaks) < FEW_PEAKS:
+        peaks = "peak stands" if len(signal.peaks) == 1 else "peaks stand"
+        notes.append(
+            f"Only {len(signal.peaks)} {peaks} above the noise: many crystals have peaks there."
+        )
+    return notes

@@ -1,0 +1,76 @@
+"""PNG pictures of patterns, for a talk or a report."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+BLUE, ORANGE, GREY = "#2b7fc0", "#e08a00", "#969da6"  # as on the pages
+
+
+def pattern_png(title: str, axis: str, at: Floats, values: Floats, ticks: ArrayLike) -> bytes:
+    """A PNG file of a pattern with its Bragg peaks as ticks.
+
+    Args:
+        title: above it, as plain text.
+        axis: words of the axis.
+        at: (n,) along it.
+        values: (n,) intensities.
+        ticks: positions of Bragg peaks.
+    """
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(8, 4), dpi=150, layout="constrained")
+    plot = picture.subplots()
+    plot.plot(at, values, color=BLUE, linewidth=0.9)
+    top = float(values.max()) or 1.0
+    plot.vlines(ticks, -0.08 * top, -0.02 * top, color=GREY, linewidth=0.8)
+    plot.set(xlim=(at[0], at[-1]), xlabel=axis, ylabel="intensity")
+    plot.set_title(title, parse_math=False)
+    return _png(picture)
+
+
+def match_png(
+    title: str,
+    at: Floats,
+    measured: Floats,
+    calculated: Floats,
+    ticks: ArrayLike,
+) -> bytes:
+    """A PNG file of a measured pattern, a calculated one, ticks and the difference.
+
+    Args:
+        title: above it, as plain text.
+        at: (n,) degrees of 2 theta.
+        measured: (n,) counts.
+        calculated: (n,) counts.
+        ticks: positions of Bragg peaks.
+    """
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    plot = picture.subplots()
+    top = float(measured.max()) or 1.0
+    left = measured - calculated
+    plot.plot(at, measured, ".", color=GREY, markersize=2, label="measured")
+    plot.plot(at, calculated, color=ORANGE, linewidth=0.9, label="calculated")
+    plot.vlines(ticks, -0.08 * top, -0.03 * top, color=BLUE, linewidth=0.8)
+    lowest = -0.12 * top - max(float(left.max()), 0.0)
+    plot.plot(at, left + lowest, color=GREY, linewidth=0.7, label="difference")
+    plot.set(xlim=(at[0], at[-1]), xlabel="2θ / degrees", ylabel="counts")
+    plot.set_title(title, parse_math=False)
+    plot.legend(frameon=False)
+    return _png(picture)
+
+
+def _png(picture: object) -> bytes:
+    from matplotlib.figure import Figure
+
+    assert isinstance(picture, Figure)
+    held = io.BytesIO()
+    picture.savefig(held, format="png", metadata={"Software": None})
+    return held.getvalue()
