@@ -72,6 +72,13 @@ FIELDS: dict[str, Field] = {
     "edge_angle": Field(
         "(edges, moments)", torch.float32, "edge", "", "moments of the angles to the other bonds"
     ),
+    "peaks": Field(
+        "(1, peaks, 4)",
+        torch.float32,
+        "sample",
+        "1/Å, and squared scattering factors",
+        "reflections: q vector of length 1/d and intensity of a Friedel pair; zeros behind",
+    ),
     "image": Field("(1, C, *S)", torch.float32, "sample", "", "channels and S spatial axes"),
     "mask": Field("(1, C, *S)", torch.bool, "sample", "", "true: no detector there"),
     "state": Field(
@@ -98,6 +105,7 @@ class DataSpec:
         neighbours: mean number of edges an atom, 0 for images.
         moments: angle moments an edge carries, 0 without.
         layout: axes of a stack of slices, from `SliceLayout.to_dict`; empty for others.
+        grid: angles, wavelength and radiation of powder patterns; empty for others.
         state: what ``state`` holds, with means of the training rows; empty without.
     """
 
@@ -109,6 +117,7 @@ class DataSpec:
     neighbours: float = 0.0
     moments: int = 0
     layout: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, Any] = field(default_factory=dict)
     state: StateSpec = field(default_factory=StateSpec)
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,6 +137,7 @@ class DataSpec:
             neighbours=plain["neighbours"],
             moments=plain.get("moments", 0),
             layout=plain.get("layout", {}),
+            grid=plain.get("grid", {}),
             state=StateSpec.from_dict(plain.get("state", {})),
         )
 

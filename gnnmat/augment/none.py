@@ -22,6 +22,10 @@ class NoAugment(BaseModel):
         """A small instance for contract tests."""
         return cls()
 
+    def seen(self, spec: DataSpec) -> DataSpec:
+        """The data as the network is given them: as they are stored."""
+        return spec
+
     def build(self, spec: DataSpec) -> Unchanged:
         """The module for these data."""
         return Unchanged()

@@ -44,6 +44,10 @@ class RobustScale(BaseModel):
         """A small instance for contract tests."""
         return cls()
 
+    def seen(self, spec: DataSpec) -> DataSpec:
+        """The data as the network is given them: of the same fields and shapes."""
+        return spec
+
     def build(self, spec: DataSpec) -> Scaled:
         """The module for these data."""
         check_is_image(self.kind, spec)

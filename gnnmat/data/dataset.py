@@ -19,7 +19,8 @@ from gnnmat.data.cache import open_store
 from gnnmat.data.state import read_state
 from gnnmat.data.store import Store
 from gnnmat.data.targets import Labels, read_labels
-from gnnmat.inputs import Input
+from gnnmat.inputs import Input, Powder
+from gnnmat.inputs.powder import suited
 from gnnmat.sample import Batch, DataSpec, Sample, TargetSpec
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.records import Records, Refusal
@@ -38,6 +39,7 @@ class SampleDataset(Dataset[Sample]):
         refused: what was left out, and why.
         fingerprint: digest of the structures.
         layout: axes of stacks of slices.
+        grid: angles of powder patterns; empty for others.
         state: (samples, s) beside the structures; None without.
         state_spec: what it is.
     """
@@ -49,6 +51,7 @@ class SampleDataset(Dataset[Sample]):
     refused: list[Refusal] = field(default_factory=list)
     fingerprint: str = ""
     layout: dict[str, Any] = field(default_factory=dict)
+    grid: dict[str, Any] = field(default_factory=dict)
     state: Tensor | None = None
     state_spec: StateSpec = field(default_factory=StateSpec)
 
@@ -87,8 +90,8 @@ class SampleDataset(Dataset[Sample]):
 
     @property
     def is_crystal(self) -> bool:
-        """Whether the samples are graphs of crystals."""
-        return "z" in self.store.fields
+        """Whether the samples are crystals, with atoms and a cell."""
+        return {"z", "lattice"} <= set(self.store.fields)
 
     @property
     def _fields(self) -> tuple[str, ...]:
@@ -113,7 +116,7 @@ class SampleDataset(Dataset[Sample]):
             rows: the training rows, from which elements are taken; default all.
         """
         rows = np.arange(len(self)) if rows is None else rows
-        if not self.is_crystal:
+        if "image" in self.store.fields:
             channels, *shape = self.store.array("image").shape[1:]
             return DataSpec(
                 self._fields,
@@ -121,6 +124,7 @@ class SampleDataset(Dataset[Sample]):
                 channels=channels,
                 image_shape=tuple(shape),
                 layout=self.layout,
+                grid=self.grid,
                 state=self._state_of(rows),
             )
         chosen = np.zeros(len(self), dtype=bool)
@@ -132,6 +136,7 @@ class SampleDataset(Dataset[Sample]):
             elements=tuple(int(number) for number in np.unique(z)),
             neighbours=self.store.bonds_an_atom(rows),
             moments=self.store.moments,
+            grid=self.grid,
             state=self._state_of(rows),
         )
 
@@ -161,7 +166,7 @@ def open_dataset(
 
     Args:
         records: what to read.
-        input: how a sample is made of it.
+        input: how a sample is made of it; measured patterns take that of patterns.
         targets: target columns; none for prediction.
         classes: whether the targets are class names.
         known: targets of an earlier run, for its classes.
@@ -177,6 +182,7 @@ def open_dataset(
         records.column(name)
     for name in () if known_state else state:  # before graphs are built, not after
         records.column(name)
+    input = suited(input, records)
     store, refused = open_store(records, input, folder=folder, workers=workers, quiet=quiet)
     labels = read_labels(
         records, targets, store.kept, store.atoms, classes=classes, known=known, axes=axes
@@ -190,6 +196,7 @@ def open_dataset(
         refused=[*records.refused, *refused],
         fingerprint=records.fingerprint,
         layout=dict(records.layout),
+        grid=input.grid if isinstance(input, Powder) else {},
         state=found if state else None,
         state_spec=state_spec,
     )

@@ -33,6 +33,7 @@ DISK: dict[str, tuple[str, str]] = {
     "orbit_index": ("<i4", "atom"),
     "edge_count": ("<u2", "edge"),
     "edge_angle": ("<f4", "edge"),
+    "peaks": ("<f4", "sample"),
     "image": ("<f4", "sample"),
     "mask": ("?", "sample"),
 }
@@ -122,6 +123,8 @@ class Store:
 
     def bonds_an_atom(self, rows: NDArray[np.int64]) -> float:
         """Mean number of neighbours of the atoms of these samples, folded or not."""
+        if "degree" not in self._arrays:
+            return 0.0
         atoms, edges = self.rows_of(rows, "atom"), self.rows_of(rows, "edge")
         degree = self._arrays["degree"][atoms].astype(np.int64)
         if "edge_count" not in self._arrays:
@@ -165,7 +168,7 @@ class Store:
         batch.batch = torch.from_numpy(np.repeat(np.arange(len(rows)), nodes))
         batch.ptr = torch.from_numpy(ptr)
         batch._num_graphs = len(rows)
-        if "z" in tensors:
+        if "edge_index" in tensors:
             first = torch.from_numpy(np.repeat(ptr[:-1], self.edges[rows]))
             batch.edge_index[0] += first
         if "orbit_index" in tensors:
@@ -205,9 +208,11 @@ class Store:
 
 def _graph(fields: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
     """Fields as tensors in the types of the contract; neighbour indices still local."""
-    centre = np.repeat(np.arange(len(fields["degree"])), fields.pop("degree"))
-    edge_index = np.stack([fields.pop("source").astype(np.int64), centre])
-    tensors = {"edge_index": torch.from_numpy(edge_index)}
+    tensors = {}
+    if "source" in fields:  # clusters, and crystals of which peaks are wanted, have no edges
+        centre = np.repeat(np.arange(len(fields["degree"])), fields.pop("degree"))
+        edge_index = np.stack([fields.pop("source").astype(np.int64), centre])
+        tensors["edge_index"] = torch.from_numpy(edge_index)
     for name, array in fields.items():
         tensors[name] = torch.from_numpy(array).to(FIELDS[name].dtype)
     return tensors

@@ -6,11 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gnnmat.inputs.cluster import Cluster
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.inputs.image import Image
 from gnnmat.inputs.ins_map import InsMap
+from gnnmat.inputs.powder import Powder
 
-Input = Annotated[CrystalGraph | Image | InsMap, Field(discriminator="kind")]
+Input = Annotated[CrystalGraph | Image | InsMap | Powder | Cluster, Field(discriminator="kind")]
 """Every input; a new one is a file and a name here."""
 
-__all__ = ["CrystalGraph", "Image", "Input", "InsMap"]
+__all__ = ["Cluster", "CrystalGraph", "Image", "Input", "InsMap", "Powder"]

@@ -94,6 +94,7 @@ def build(
         front: of a run that was trained with ``config.before``, whose weights are restored
             later; by default they are read from there.
     """
+    spec = config.augment.seen(spec)
     encoder = config.model.build(spec) if model is None else model
     if config.before is not None:
         encoder = _behind(encoder, config.before, spec, front)

@@ -20,9 +20,11 @@ from gnnmat.data.loading import EpochBatches, loader
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.ins_map import InsMap
+from gnnmat.inputs.powder import Powder
 from gnnmat.models.encoder import Encoder
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.sources.objects import records_from_objects
+from gnnmat.sources.pattern_objects import is_pattern, records_from_patterns
 from gnnmat.sources.records import Records
 from gnnmat.sources.spectra import on_axes, records_from_spectra
 from gnnmat.sources.unmasked import name_unmasked
@@ -148,11 +150,13 @@ class Predictor:
         return table
 
     def records(self, items: Sequence[Any], ids: Sequence[str] | None = None) -> Records:
-        """Records of what the run was trained on: crystals or spectra.
+        """Records of what the run was trained on: crystals, powder patterns or spectra.
 
         A spectrum without a mask gets that of the run's instrument if it is zero under it; a
         warning names those that have none then.
         """
+        if isinstance(self.trained.config.input, Powder) and any(map(is_pattern, items)):
+            return records_from_patterns(items, ids)
         layout, augment = self._layout(), self.trained.augment
         if layout is None:
             return records_from_objects(items, ids)

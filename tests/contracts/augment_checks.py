@@ -4,35 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from gnnmat.augment import Augmentation, Draw
+from gnnmat.errors import GnnmatError
+from gnnmat.inputs import Cluster, Powder
 from gnnmat.sample import Batch, DataSpec, Sample, collate
 
-from .cases import tensors_of
+from . import crystals
+from .cases import as_sample, powder_patterns, tensors_of
 
 SHAPE = (12, 20)
 ROWS = (3, 0, 7, 11)
 SPEC = DataSpec(fields=("image", "mask", "row"), channels=1, image_shape=SHAPE)
 
 
-@dataclass(frozen=True)
-class AugmentCase:
-    """A way to build an augmentation."""
-
-    build: Callable[[DataSpec], Augmentation]
-
-    def fresh(self) -> Augmentation:
-        """A new one, ready for use."""
-        made = self.build(SPEC)
-        made.prepare()
-        return made
-
-
-def samples() -> list[Sample]:
+def images() -> list[Sample]:
     """Images of intensities from nothing to a heavy tail, each with a few pixels masked."""
     random = torch.Generator().manual_seed(0)
     made = []
@@ -43,10 +33,84 @@ def samples() -> list[Sample]:
     return made
 
 
-def batch(places: tuple[int, ...] = (0, 1, 2, 3)) -> Batch:
-    """Some of the samples as a batch."""
-    every = samples()
-    return collate([every[place] for place in places])
+def made_by(input: Any, raws: Any) -> list[Sample]:
+    """What an input makes of raw items, in the types that a store hands on."""
+    made = []
+    for row, raw in zip(ROWS, raws, strict=True):
+        sample = as_sample(input.sample(raw)).apply(
+            lambda value: value.float() if value.is_floating_point() else value
+        )
+        sample.row = torch.tensor([row])
+        sample.num_nodes = len(sample.z) if "z" in sample else 1
+        made.append(sample)
+    return made
+
+
+CRYSTALS = (
+    crystals.rock_salt(),
+    crystals.perovskite(),
+    crystals.low_symmetry(),
+    crystals.magnesium(),
+)
+POWDER = Powder.example()
+PATTERNS = POWDER.for_patterns
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an augmentation may be given."""
+
+    spec: DataSpec
+    samples: Callable[[], list[Sample]]
+
+
+GIVEN: dict[str, Given] = {
+    "images": Given(SPEC, images),
+    "peaks": Given(
+        DataSpec(fields=POWDER.fields, grid=POWDER.grid), lambda: made_by(POWDER, CRYSTALS)
+    ),
+    "patterns": Given(
+        DataSpec(fields=("image",), channels=1, image_shape=(PATTERNS.points,), grid=PATTERNS.grid),
+        lambda: made_by(PATTERNS, powder_patterns()[:4]),
+    ),
+    "clusters": Given(DataSpec(fields=("z", "pos")), lambda: made_by(Cluster.example(), CRYSTALS)),
+}
+
+
+@dataclass(frozen=True)
+class AugmentCase:
+    """A way to build an augmentation, what it is given, and what it says that it makes of it."""
+
+    build: Callable[[DataSpec], Augmentation]
+    given: Given = GIVEN["images"]
+    seen: Callable[[DataSpec], DataSpec] = lambda spec: spec
+
+    def fresh(self) -> Augmentation:
+        """A new one, ready for use."""
+        made = self.build(self.given.spec)
+        made.prepare()
+        return made
+
+    def batch(self, places: tuple[int, ...] = (0, 1, 2, 3)) -> Batch:
+        """Some of the samples as a batch."""
+        every = self.given.samples()
+        return collate([every[place] for place in places])
+
+
+def augment_cases(configs: dict[str, Any]) -> dict[str, AugmentCase]:
+    """Every augmentation with everything that it takes."""
+    cases = {}
+    for kind, config in configs.items():
+        example = config.example()
+        for name, given in GIVEN.items():
+            try:
+                example.build(given.spec)
+            except GnnmatError:
+                continue
+            if not name.startswith("image") and kind in ("none", "robust_scale", "ins_measurement"):
+                continue  # indifferent to what an image is of
+            cases[f"{kind}-{name}"] = AugmentCase(example.build, given, example.seen)
+    return cases
 
 
 def seen(made: Batch) -> dict[str, Tensor]:
@@ -62,20 +126,23 @@ def assert_same(found: Batch, expected: Batch, words: str) -> None:
 
 
 def check_keeps_shapes_and_stays_finite(case: AugmentCase) -> None:
-    """Images stay float32 images of the same shape, finite; a mask stays bool."""
-    augment, given = case.fresh(), batch()
+    """Images are float32, finite and of the shape that ``seen`` says; a mask stays as it is."""
+    augment, given = case.fresh(), case.batch()
+    says = case.seen(case.given.spec)
+    shape = (len(ROWS), says.channels, *says.image_shape)
+    assert "image" in says.fields, "a network sees images"
     for draw in get_args(Draw):
         made = augment(given, draw, 1, 2)
         for name, value in seen(made).items():
-            expected = given["image"] if name == "clean" else given[name]
-            assert value.shape == expected.shape, f"{name}: shape {tuple(value.shape)}"
-            assert value.dtype == expected.dtype, f"{name}: {value.dtype}"
+            kind = torch.bool if name == "mask" else torch.float32
+            assert value.shape == shape, f"{name}: shape {tuple(value.shape)}, not {shape}"
+            assert value.dtype == kind, f"{name}: {value.dtype}"
             assert value.isfinite().all(), f"{name}: not finite"
 
 
 def check_same_seed_gives_the_same(case: AugmentCase) -> None:
     """Drawn again, and by a second instance, whatever other numbers were drawn meanwhile."""
-    first, second, given = case.fresh(), case.fresh(), batch()
+    first, second, given = case.fresh(), case.fresh(), case.batch()
     for draw in get_args(Draw):
         made = first(given, draw, 1, 2)
         torch.rand(3)
@@ -86,7 +153,7 @@ def check_same_seed_gives_the_same(case: AugmentCase) -> None:
 
 def check_input_is_not_changed(case: AugmentCase) -> None:
     """The batch that was given is as it was."""
-    augment, given = case.fresh(), batch()
+    augment, given = case.fresh(), case.batch()
     before = {name: value.clone() for name, value in tensors_of(given).items()}
     for draw in get_args(Draw):
         augment(given, draw, 1, 2)
@@ -100,9 +167,9 @@ def check_sample_does_not_depend_on_its_batch(case: AugmentCase) -> None:
     """A batch of n is n singles, in any order."""
     augment = case.fresh()
     for draw in get_args(Draw):
-        together = augment(batch(), draw, 1, 2)
+        together = augment(case.batch(), draw, 1, 2)
         for places in ((0,), (1,), (2,), (3,), (2, 0)):
-            alone = augment(batch(places), draw, 1, 2)
+            alone = augment(case.batch(places), draw, 1, 2)
             for at, place in enumerate(places):
                 for name, value in seen(alone).items():
                     assert torch.equal(value[at], together[name][place]), f"{name} of a batch"
@@ -110,15 +177,15 @@ def check_sample_does_not_depend_on_its_batch(case: AugmentCase) -> None:
 
 def check_fixed_draws_are_fixed(case: AugmentCase) -> None:
     """'fixed' does not look at the epoch, 'none' neither at epoch nor at seed."""
-    augment, given = case.fresh(), batch()
+    augment, given = case.fresh(), case.batch()
     assert_same(augment(given, "fixed", 1, 2), augment(given, "fixed", 1, 3), "another epoch")
     assert_same(augment(given, "none", 1, 2), augment(given, "none", 8, 3), "another seed")
 
 
 def check_measurement_does_not_depend_on_its_row(case: AugmentCase) -> None:
     """Nothing is drawn for a measurement, so its number does not matter."""
-    augment, given = case.fresh(), batch()
-    renumbered = batch()
+    augment, given = case.fresh(), case.batch()
+    renumbered = case.batch()
     renumbered.row = renumbered.row + 100
     assert_same(augment(given, "none"), augment(renumbered, "none"), "another row")
 
@@ -130,7 +197,7 @@ def check_has_no_parameters(case: AugmentCase) -> None:
 
 def check_state_restores_it(case: AugmentCase) -> None:
     """Built without reading files and given the state of another, it does the same."""
-    first, second, given = case.fresh(), case.build(SPEC), batch()
+    first, second, given = case.fresh(), case.build(case.given.spec), case.batch()
     second.load_state_dict(first.state_dict())
     for draw in get_args(Draw):
         assert_same(second(given, draw, 1, 2), first(given, draw, 1, 2), "restored")

@@ -26,11 +26,27 @@ from gnnmat.sample import (
     collate,
 )
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 from gnnmat.sources.spectrum import Spectrum
 from gnnmat.tasks import Task, TaskConfig
 from gnnmat.train.unions import members
 
 from . import crystals
+
+
+def powder_patterns() -> tuple[PowderPattern, ...]:
+    """Five measured patterns: lines on a sloping background, counted."""
+    random = np.random.default_rng(3)
+    angles = np.linspace(9, 81, 400)
+    made = []
+    for place in range(5):
+        counts = 40 - 0.3 * angles
+        for line in random.uniform(12, 78, 6):
+            counts = counts + random.uniform(50, 500) * np.exp(-(((angles - line) / 0.4) ** 2))
+        drawn = random.poisson(counts).astype(np.float64)
+        made.append(powder_pattern(f"pattern {place}", angles, drawn, wavelength=1.54056))
+    return tuple(made)
+
 
 # What an input may be given; a new kind of raw item is entered here.
 RAWS: tuple[tuple[Any, ...], ...] = (
@@ -46,6 +62,7 @@ RAWS: tuple[tuple[Any, ...], ...] = (
         Spectrum((place + 1) * np.roll(np.eye(16, 12, dtype=np.float32), place, axis=1), mask)
         for place, mask in enumerate(np.random.default_rng(2).random((5, 16, 12)) < 0.1)
     ),
+    powder_patterns(),
 )
 
 
@@ -102,6 +119,7 @@ class EncoderCase:
             image_shape=tuple(image[1:]),
             neighbours=8.0 if "z" in batch else 0.0,
             moments=batch["edge_angle"].shape[1] if "edge_angle" in batch else 0,
+            grid=getattr(self.input, "grid", {}),
         )
 
     def fresh(self, seed: int = 0, targets: TargetSpec | None = None) -> Encoder:
@@ -127,6 +145,7 @@ class EncoderCase:
 def inputs() -> dict[str, Any]:
     """An example of every input, and of what changes the fields of its samples."""
     found = {kind: config.example() for kind, config in members(Input).items()}
+    found["powder of patterns"] = found["powder"].for_patterns
     graph = found["crystal_graph"]
     for name, options in {
         "folded": {"fold": True},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,9 @@ from gnnmat.sample import Batch, DataSpec
 from gnnmat.train.unions import members
 
 from . import augment_checks as checks
-from .augment_checks import AUGMENT_CHECKS, AugmentCase
+from .augment_checks import AUGMENT_CHECKS, AugmentCase, augment_cases
 
-CASES = {kind: AugmentCase(cls.example().build) for kind, cls in members(Augment).items()}
+CASES = augment_cases(members(Augment))
 
 
 class Sound(Augmentation):
@@ -155,6 +156,17 @@ def test_check_fails_for(
 ) -> None:
     with pytest.raises(AssertionError, match=words):
         check(AugmentCase(twin))
+
+
+def test_no_augmentation_escapes_for_want_of_samples() -> None:
+    assert {name.partition("-")[0] for name in CASES} == set(members(Augment))
+    assert {"powder_measurement-peaks", "powder_measurement-patterns"} <= set(CASES)
+
+
+def test_check_fails_for_one_that_promises_another_shape() -> None:
+    case = AugmentCase(Sound, seen=lambda spec: replace(spec, image_shape=(3, 3)))
+    with pytest.raises(AssertionError, match="shape"):
+        checks.check_keeps_shapes_and_stays_finite(case)
 
 
 def test_every_check_is_walked_and_has_a_twin() -> None:

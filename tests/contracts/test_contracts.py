@@ -47,12 +47,12 @@ PAIRS = {
     for encoder in ENCODERS
     if TASKS[task].level == "sample" or "z" in ENCODERS[encoder].input.fields
 }
-# Tasks that learn from the samples alone, as yet of images.
+# Tasks that learn from the samples alone, as yet of images of two axes.
 LABEL_FREE = {
     f"{kind}-{name}": (task, case)
     for kind, task in members(TaskConfig).items()
     for name, case in ENCODERS.items()
-    if task.example().own_targets and "image" in case.input.fields
+    if task.example().own_targets and len(case.spec.image_shape) == 2
 }
 
 Check = Callable[[Any], None]

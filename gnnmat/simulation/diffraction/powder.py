@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gnnmat.errors import GnnmatError
+from gnnmat.simulation.diffraction.angles import (
+    WAVELENGTHS,
+    Correction,
+    angle_factor,
+    wavelength_of,
+)
 from gnnmat.simulation.diffraction.cells import Cells
 from gnnmat.simulation.diffraction.factors import Radiation
 from gnnmat.simulation.diffraction.reflections import (
@@ -17,17 +22,9 @@ from gnnmat.simulation.diffraction.reflections import (
     structure_factors,
 )
 
-# Å; K-alpha is the mean of K-alpha 1 and 2, two to one. Source: pymatgen, `xrd.WAVELENGTHS`.
-WAVELENGTHS = {
-    "CuKa": 1.54184, "CuKa1": 1.54056, "CuKa2": 1.54439,
-    "MoKa": 0.71073, "MoKa1": 0.70930, "MoKa2": 0.71359,
-    "CoKa": 1.79026, "CoKa1": 1.78896, "CoKa2": 1.79285,
-    "FeKa": 1.93735, "FeKa1": 1.93604, "FeKa2": 1.93998,
-    "CrKa": 2.29100, "CrKa1": 2.28970, "CrKa2": 2.29361,
-    "AgKa": 0.560885, "AgKa1": 0.559421, "AgKa2": 0.563813,
-}  # fmt: skip
+__all__ = ["WAVELENGTHS", "Peaks", "angle_factor", "powder_peaks", "wavelength_of"]
+
 SAME_PEAK = 1e-5  # degrees of 2 theta, as in pymatgen
-Correction = Literal["lorentz_polarization", "lorentz", "none"]
 
 
 @dataclass(frozen=True)
@@ -61,23 +58,6 @@ class Peaks:
         top = torch.zeros(cells, dtype=self.intensity.dtype, device=self.intensity.device)
         top.scatter_reduce_(0, self.owner, self.intensity, "amax")
         return 100 * self.intensity / top[self.owner].clamp(min=1e-300)
-
-
-def wavelength_of(given: str | float) -> float:
-    """A wavelength in Å, by name or as it is.
-
-    Raises:
-        GnnmatError: an unknown name, or a length that is not above zero.
-    """
-    if isinstance(given, str):
-        if given not in WAVELENGTHS:
-            raise GnnmatError(
-                f"There is no radiation '{given}'.", why=f"Known: {', '.join(WAVELENGTHS)}."
-            )
-        return WAVELENGTHS[given]
-    if not 0 < given < 100:
-        raise GnnmatError(f"A wavelength of {given:g} Å is out of range.", fix="Give it in Å.")
-    return float(given)
 
 
 def powder_peaks(
@@ -117,20 +97,6 @@ def powder_peaks(
     theta = torch.asin((length * found.length / 2).clamp(max=1.0))
     kind = correction or ("lorentz_polarization" if radiation == "xray" else "lorentz")
     return _merged(found, theta, 2 * strength * angle_factor(theta, kind))
-
-
-def angle_factor(theta: Tensor, kind: Correction) -> Tensor:
-    """What a powder reflection at this angle (radians) is multiplied by.
-
-    (1 + cos^2 2 theta) / (sin^2 theta cos theta) with polarization, 1 / (sin^2 theta cos theta)
-    without; a peak at 2 theta = 180 degrees would be infinite.
-    """
-    if kind == "none":
-        return torch.ones_like(theta)
-    lorentz = 1 / (torch.sin(theta) ** 2 * torch.cos(theta))
-    if kind == "lorentz":
-        return lorentz
-    return lorentz * (1 + torch.cos(2 * theta) ** 2)
 
 
 def _merged(found: Reflections, theta: Tensor, intensity: Tensor) -> Peaks:

@@ -9,37 +9,13 @@ import torch
 from torch import Tensor
 
 from gnnmat.errors import GnnmatError
-from gnnmat.simulation.diffraction.powder import Peaks, wavelength_of
+from gnnmat.simulation.diffraction.angles import Grid, wavelength_of
+from gnnmat.simulation.diffraction.powder import Peaks
+
+__all__ = ["Grid", "Profile", "draw_pattern", "pseudo_voigt"]
 
 SCHERRER = 0.94  # for cubes, full width at half maximum. Source: Scherrer (1918); Patterson (1939)
 TAIL = 40.0  # half-widths up to which a peak is drawn; 1.6% of a Lorentzian lies beyond
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Angles at even steps, in degrees of 2 theta."""
-
-    start: float = 5.0
-    stop: float = 90.0
-    count: int = 4251
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.start < self.stop <= 180 and self.count > 1):
-            raise GnnmatError(
-                f"A grid of {self.count} angles from {self.start:g} to {self.stop:g} degrees is "
-                "none.",
-                fix="Angles rise from 0 to at most 180 degrees, in two points or more.",
-            )
-
-    @property
-    def step(self) -> float:
-        """Degrees between two points."""
-        return (self.stop - self.start) / (self.count - 1)
-
-    @property
-    def angles(self) -> Tensor:
-        """(count,) degrees."""
-        return torch.linspace(self.start, self.stop, self.count, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -94,7 +70,7 @@ def pseudo_voigt(offset: Tensor, gaussian: Tensor, lorentzian: Tensor) -> Tensor
 
     Args:
         offset: from the centre.
-        gaussian: full width at half maximum of the Gaussian part, of the same shape.
+        gaussian: full width at half maximum of the Gaussian part, of this shape or broadcast to it.
         lorentzian: likewise of the Lorentzian.
 
     Source: Thompson, Cox & Hastings (1987), equations 7 and 8.
@@ -147,12 +123,9 @@ def draw_pattern(
         steps = torch.arange(-window, window + 1, device=centre.device)
         index = place[chosen][:, None] + steps
         offset = grid.start + index * grid.step - (centre[chosen] + shift)[:, None]
-        shape = offset.shape
-        height = area[chosen][:, None] * pseudo_voigt(
-            offset,
-            gaussian[chosen][:, None].expand(shape),
-            lorentzian[chosen][:, None].expand(shape),
-        )
+        # One width a peak, not one a point: most of the work is in the widths.
+        widths = gaussian[chosen][:, None], lorentzian[chosen][:, None]
+        height = area[chosen][:, None] * pseudo_voigt(offset, *widths)
         inside = (index >= 0) & (index < grid.count)
         flat = owner[chosen][:, None] * grid.count + index
         out.index_add_(0, flat[inside], height[inside])

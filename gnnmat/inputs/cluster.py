@@ -1,0 +1,55 @@
+"""Crystal -> a ball of its atoms, which is looked at with a beam later."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.crystal import Crystal
+
+
+class Cluster(BaseModel):
+    """The atoms of a crystal nearest to one of them, around their centre, in Å.
+
+    Defects, orientation and the pattern itself are drawn later, by ``augment.kind=fingerprint``,
+    which also brings all clusters to one length.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["cluster"] = "cluster"
+    atoms: int = Field(190, ge=2, le=5000, description="Atoms of a cluster.")
+    centre: int = Field(
+        0, ge=0, description="Place of the atom in the middle among those of the cell."
+    )
+
+    @classmethod
+    def example(cls) -> Cluster:
+        """A small instance for contract tests."""
+        return cls(atoms=20)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the samples it makes."""
+        return ("z", "pos")
+
+    def sample(self, raw: Crystal) -> dict[str, NDArray[np.generic]]:
+        """``z`` (atoms,) and ``pos`` (atoms, 3) in Å around the origin, float64.
+
+        Args:
+            raw: ordered crystal, already checked by its source.
+        """
+        from gnnmat.simulation.diffraction.clusters import nearest_atoms
+
+        if not isinstance(raw, Crystal):
+            raise GnnmatError(
+                f"The input 'cluster' was given a {type(raw).__name__}, not a crystal.",
+                fix="Choose the input for these data: input.kind=image",
+            )
+        place = self.centre % len(raw.numbers)
+        found = nearest_atoms(raw, self.atoms, raw.positions[place])
+        return {"z": found.numbers, "pos": found.positions - found.positions.mean(axis=0)}
