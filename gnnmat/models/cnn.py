@@ -1,7 +1,8 @@
-"""A small convolutional network for images of any spatial rank."""
+"""A small convolutional network for images and patterns of any spatial rank."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +17,7 @@ NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 class Cnn(BaseModel):
-    """Strided convolutions, then the mean over the last feature map."""
+    """Strided convolutions, then the mean over the last feature map, or a dense layer on it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +25,13 @@ class Cnn(BaseModel):
     widths: tuple[int, ...] = Field((16, 32), min_length=1, description="Channels of each layer.")
     kernel: int = Field(3, gt=0, description="Pixels on a side of each kernel, odd.")
     stride: int = Field(2, gt=0, description="Pixels between the places of a kernel.")
+    pool: Literal["mean", "dense"] = Field(
+        "mean",
+        description="From the last map to the sample: 'mean' forgets where on the map something "
+        "was, and can be drawn as a class activation map; 'dense' keeps it, as the places of the "
+        "lines of a powder need.",
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of the pooled features dropped.")
 
     @classmethod
     def example(cls) -> Cnn:
@@ -36,13 +44,14 @@ class Cnn(BaseModel):
             raise GnnmatError(
                 f"cnn needs images of rank 1, 2 or 3, these have rank {len(spec.image_shape)}."
             )
-        encoder = CnnEncoder(
-            spec.channels, len(spec.image_shape), self.widths, self.kernel, self.stride
-        )
+        encoder = CnnEncoder(self, spec.channels, spec.image_shape)
         if len(spec.image_shape) == 2:
-            rows, columns = (self._cells(pixels) for pixels in spec.image_shape)
-            encoder.map_shape = rows, columns
+            encoder.map_shape = self.last_map(spec.image_shape)  # type: ignore[assignment]
         return encoder
+
+    def last_map(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the last map."""
+        return tuple(self._cells(pixels) for pixels in image_shape)
 
     def _cells(self, pixels: int) -> int:
         """Pixels of the last map along an axis."""
@@ -52,31 +61,43 @@ class Cnn(BaseModel):
 
 
 class CnnEncoder(Encoder):
-    """Convolutions whose last feature map is the local features, one row a pixel."""
+    """Convolutions whose last feature map is the local features, one row a pixel.
+
+    Args:
+        config: of the network.
+        channels: of the images.
+        image_shape: their spatial shape.
+    """
 
     reads: tuple[str, ...] = ("image",)
     map_shape: tuple[int, int] | None = None
 
-    def __init__(
-        self, channels: int, rank: int, widths: tuple[int, ...], kernel: int, stride: int
-    ) -> None:
+    def __init__(self, config: Cnn, channels: int, image_shape: tuple[int, ...]) -> None:
         super().__init__()
+        rank, kernel = len(image_shape), config.kernel
         layers: list[nn.Module] = []
-        for before, after in zip((channels, *widths), widths, strict=False):
+        for before, after in zip((channels, *config.widths), config.widths, strict=False):
             layers += [
-                CONVOLUTIONS[rank](before, after, kernel, stride, padding=kernel // 2),
+                CONVOLUTIONS[rank](before, after, kernel, config.stride, padding=kernel // 2),
                 NORMS[rank](after),
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers)
-        self.width = widths[-1]
+        self.width = config.widths[-1]
+        self.dense = None
+        if config.pool == "dense":
+            cells = prod(config.last_map(image_shape))
+            self.dense = nn.Sequential(nn.Linear(cells * self.width, self.width), nn.ReLU())
+        self.dropout = nn.Dropout(config.dropout)
 
     def local(self, batch: Batch) -> Tensor:
         maps: Tensor = self.layers(batch.image)
         return maps.flatten(2).transpose(1, 2).reshape(-1, self.width)
 
     def pool(self, local: Tensor, batch: Batch) -> Tensor:
-        return local.view(batch.num_graphs, -1, self.width).mean(dim=1)
+        maps = local.view(batch.num_graphs, -1, self.width)
+        pooled: Tensor = maps.mean(dim=1) if self.dense is None else self.dense(maps.flatten(1))
+        return self.dropout(pooled)
 
     def inputs(self, batch: Batch) -> Tensor:
         image: Tensor = batch.image

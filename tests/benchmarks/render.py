@@ -24,7 +24,7 @@ ORDER = (
     "pseudo_labels_moduli", "pseudo_labels_superconductors", "audit_moduli",
     "audit_superconductors",
     "synthesizability_jang", "synthesizability_icsd", "synthesizability_control",
-    "diffraction",
+    "diffraction", "films",
     "spin_waves", "spectra", "networks", "comparison", "denoising", "exchange", "headline",
     "foreign", "misfit", "attribution", "refinement",
 )  # fmt: skip

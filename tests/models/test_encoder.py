@@ -62,3 +62,17 @@ def test_a_row_of_the_cnn_is_one_pixel() -> None:
     local = encoder(batch).local
     differs = (local != local[0]).any(dim=1)
     assert differs.nonzero().ravel().tolist() == [24 + 8]
+
+
+@pytest.mark.parametrize(("pool", "tells"), [("mean", False), ("dense", True)])
+def test_a_dense_pool_knows_where_a_line_was(pool: str, tells: bool) -> None:
+    """A line far from the ends, moved by whole strides: the maps are the same ones, moved."""
+    spec = DataSpec(fields=("image",), channels=1, image_shape=(64,))
+    torch.manual_seed(0)
+    encoder = Cnn.model_validate({"widths": (3, 5), "pool": pool}).build(spec).double().eval()
+    patterns = torch.zeros(2, 1, 64, dtype=torch.float64)
+    patterns[0, 0, 20], patterns[1, 0, 40] = 1.0, 1.0
+    batch = collate([Sample(image=one[None], num_nodes=1) for one in patterns])
+    first, second = encoder(batch).pooled
+    assert first.shape == (5,)
+    assert bool((first - second).abs().max() > 1e-6) == tells
