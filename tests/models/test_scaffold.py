@@ -36,6 +36,7 @@ def in_copy(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow  # it collects all contracts anew
 def test_a_new_model_passes_the_contracts(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for part in ("gnnmat", "datasets", "configs", "tests/contracts", "tests/plugins"):

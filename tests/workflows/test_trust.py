@@ -175,7 +175,7 @@ def load_fixed() -> Trust:
 
 
 def test_errors_of_a_judge_are_as_large_as_the_validation_says(tmp_path: Path) -> None:
-    images, _ = pictures(240, seed=9)
+    images, _ = pictures(120, seed=9)
     # The brightest column with noise, which no network can know: its deviation is the error.
     noise = np.random.default_rng(1).normal(0, 2.0, len(images))
     path = tmp_path / "bright.npz"
