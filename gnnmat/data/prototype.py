@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,10 @@ from string import ascii_uppercase
 import numpy as np
 from numpy.typing import NDArray
 
+from gnnmat.sources import symmetry_labels
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.symmetry_labels import GROUPS
+from gnnmat.sources.symmetry_search import symmetry_dataset
 
 # Symbols by atomic number, from 1.
 SYMBOLS: tuple[str, ...] = tuple(
@@ -37,18 +38,6 @@ BY_ELECTRONEGATIVITY: tuple[str, ...] = tuple(
 
 _RANK = {symbol: rank for rank, symbol in enumerate(BY_ELECTRONEGATIVITY)}
 _ORDER = np.array([_RANK[symbol] for symbol in SYMBOLS])
-
-# Last space group of each crystal system.
-# Source: International Tables for Crystallography A, table 2.1.2.1.
-_SYSTEMS = (
-    (2, "triclinic"),
-    (15, "monoclinic"),
-    (74, "orthorhombic"),
-    (142, "tetragonal"),
-    (167, "trigonal"),
-    (194, "hexagonal"),
-    (230, "cubic"),
-)
 
 
 @dataclass(frozen=True)
@@ -104,12 +93,12 @@ def describe(crystal: Crystal, symprec: float = 0.01) -> Symmetry:
     Source: the idea of the label from the AFLOW prototype library, Mehl et al., Comput. Mater.
     Sci. 136, S1 (2017), section 2; renamed settings from `pymatgen.analysis.prototypes`.
     """
-    dataset = _symmetry_dataset(crystal, symprec)
+    found = orbits(crystal, symprec)
     anonymous = anonymous_formula(crystal.numbers)
-    if dataset is None:
+    if found is None:
         return Symmetry(0, "unknown", anonymous)
-    space_group, orbits, letters = dataset
-    positions = _positions(crystal.numbers, orbits, letters)
+    space_group, places, letters = found
+    positions = _positions(crystal.numbers, places, letters)
     pattern = _lowest_pattern(space_group, positions, _reduced_counts(crystal.numbers))
     return Symmetry(
         space_group, crystal_system(space_group), f"{anonymous}_{space_group}_{pattern}"
@@ -120,14 +109,15 @@ def orbits(
     crystal: Crystal, symprec: float = 0.01
 ) -> tuple[int, Sequence[int], Sequence[str]] | None:
     """Space group, orbit of each atom and Wyckoff letter of each atom; None where not found."""
-    return _symmetry_dataset(crystal, symprec)
+    dataset = symmetry_dataset(crystal, symprec)
+    if dataset is None:
+        return None
+    return int(dataset.number), dataset.crystallographic_orbits.tolist(), list(dataset.wyckoffs)
 
 
 def crystal_system(space_group: int) -> str:
     """The crystal system of a space group number; ``unknown`` outside 1 to 230."""
-    if space_group < 1:
-        return "unknown"
-    return next((system for last, system in _SYSTEMS if space_group <= last), "unknown")
+    return symmetry_labels.crystal_system(space_group) if 1 <= space_group <= GROUPS else "unknown"
 
 
 def _reduced_counts(numbers: NDArray[np.int64]) -> dict[int, int]:
@@ -143,28 +133,6 @@ def _amount(amount: int) -> str:
 def _letter(place: int) -> str:
     # More than 26 elements in one crystal: Z1, Z2, ... keep the formula unique.
     return ascii_uppercase[place] if place < 26 else f"Z{place - 25}:"
-
-
-def _symmetry_dataset(
-    crystal: Crystal, symprec: float
-) -> tuple[int, Sequence[int], Sequence[str]] | None:
-    """Space group, orbit of each atom and Wyckoff letter of each atom; None where not found."""
-    # spglib prints every failed attempt to standard error unless told not to before its import.
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")
-    import spglib
-
-    failures = (getattr(spglib, "SpglibError", RuntimeError), RuntimeError, TypeError, ValueError)
-    cell = (crystal.lattice, crystal.frac, crystal.numbers)
-    with warnings.catch_warnings():
-        # spglib 2.7 and 2.8 announce with every call that failures will raise one day.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
-        except failures:
-            return None
-    if dataset is None:
-        return None
-    return int(dataset.number), dataset.crystallographic_orbits.tolist(), list(dataset.wyckoffs)
 
 
 def _positions(

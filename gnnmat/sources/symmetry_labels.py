@@ -6,10 +6,6 @@ Hermann-Mauguin form with an underscore before a subscript: ``Fm-3m``, ``P6_3/mm
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -18,6 +14,7 @@ from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.symmetry_search import plain_spglib, symmetry_dataset
 
 GROUPS = 230
 # Last space group, name and family letter of each crystal system.
@@ -73,7 +70,7 @@ def labels(numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
 def operations(number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotations (n, 3, 3) and translations (n, 3) of a space group, in its first setting."""
     _system(number)
-    with _plain_spglib() as spglib:
+    with plain_spglib() as spglib:
         found = spglib.get_symmetry_from_database(_settings()[number - 1][0])
     return found["rotations"].astype(np.float64), found["translations"].astype(np.float64)
 
@@ -85,19 +82,13 @@ def space_group(crystal: Crystal, symprec: float) -> int:
         crystal: ordered crystal.
         symprec: tolerance on positions, Å.
     """
-    cell = (crystal.lattice, crystal.frac, crystal.numbers)
-    with _plain_spglib() as spglib:
-        failures = (getattr(spglib, "SpglibError", RuntimeError), RuntimeError)
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
-        except failures:
-            return 0
+    dataset = symmetry_dataset(crystal, symprec)
     return 0 if dataset is None else int(dataset.number)
 
 
 def spglib_version() -> str:
     """The version of spglib: what is found near a tolerance may differ between them."""
-    with _plain_spglib() as spglib:
+    with plain_spglib() as spglib:
         return str(spglib.__version__)
 
 
@@ -111,21 +102,8 @@ def _system(number: int) -> tuple[int, str, str]:
 def _settings() -> tuple[tuple[int, str], ...]:
     """By space group: number of its first Hall symbol, and its short symbol."""
     first: dict[int, tuple[int, str]] = {}
-    with _plain_spglib() as spglib:
+    with plain_spglib() as spglib:
         for hall in range(1, 531):
             kind = spglib.get_spacegroup_type(hall)
             first.setdefault(int(kind.number), (hall, str(kind.international_short)))
     return tuple(first[number] for number in range(1, GROUPS + 1))
-
-
-@contextmanager
-def _plain_spglib() -> Iterator[Any]:
-    """spglib, without what it says of its own plans."""
-    # It prints every failed attempt to standard error unless told not to before its import.
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")
-    import spglib
-
-    with warnings.catch_warnings():
-        # spglib 2.7 and 2.8 announce with every call that failures will raise one day.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield spglib

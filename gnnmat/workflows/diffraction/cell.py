@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnnmat.data.prototype import crystal_system
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.symmetry_labels import crystal_system
+from gnnmat.sources.symmetry_search import standard_cell, symmetry_dataset
 
 Floats = NDArray[np.float64]
 
@@ -73,31 +72,11 @@ class ConventionalCell:
 
 def conventional_cell(crystal: Crystal, symprec: float = SYMPREC) -> ConventionalCell:
     """The standard cell of a crystal; as it is, and triclinic, where no symmetry is found."""
-    # spglib prints every failed attempt to standard error unless told not to before its import.
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")
-    import spglib
-
-    failures = (getattr(spglib, "SpglibError", RuntimeError), RuntimeError, TypeError, ValueError)
-    cell = (crystal.lattice, crystal.frac, crystal.numbers)
-    with warnings.catch_warnings():
-        # spglib 2.7 and 2.8 announce with every call that failures will raise one day.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            facts = spglib.get_symmetry_dataset(cell, symprec=symprec)
-            standard = spglib.standardize_cell(cell, symprec=symprec)
-        except failures:
-            facts = standard = None
+    facts, standard = symmetry_dataset(crystal, symprec), standard_cell(crystal, symprec)
     if facts is None or standard is None:
         return ConventionalCell(crystal, 1, "P1", "triclinic")
-    lattice, frac, numbers = standard
-    made = Crystal(
-        np.array(lattice, dtype=np.float64),
-        np.array(numbers, dtype=np.int64),
-        np.array(frac, dtype=np.float64),
-    )
     number = int(facts.number)
-    system = crystal_system(number)
-    return ConventionalCell(made, number, str(facts.international), system)
+    return ConventionalCell(standard, number, str(facts.international), crystal_system(number))
 
 
 def six_of(lattice: Floats) -> Floats:
