@@ -59,7 +59,7 @@ class SimulatedPage:
         panels: crystals.
         more: number of crystals that are in the folder and not on the page.
         refused: id and reason.
-        mixture: the mixed pattern and its words, if there is one.
+        mixture: words, the mixed pattern and the peaks of its phases, if there is one.
     """
 
     title: str
@@ -69,7 +69,7 @@ class SimulatedPage:
     panels: Sequence[SimulatedPanel]
     more: int = 0
     refused: Sequence[tuple[str, str]] = ()
-    mixture: tuple[str, Floats] | None = None
+    mixture: tuple[str, Floats, Sequence[Tick]] | None = None
 
 
 def simulated_page(data: SimulatedPage) -> str:
@@ -85,8 +85,8 @@ def simulated_page(data: SimulatedPage) -> str:
     mixture = Markup("")
     if data.mixture is not None:
         # Of all panels one is shown; a mixture is one of them.
-        words, values = data.mixture
-        figures["mixture"] = pattern_figure(data.axis, data.at, [("mixture", values)], [])
+        words, values, ticks = data.mixture
+        figures["mixture"] = pattern_figure(data.axis, data.at, [("mixture", values)], ticks)
         mixture = tag(
             "div",
             section("Mixture", plot("mixture", "pattern of the mixture"), lead=words),

@@ -191,12 +191,16 @@ def _summary_row(one: Simulated) -> dict[str, object]:
     }
 
 
-def _panel(one: Simulated, axis: Axis) -> SimulatedPanel:
-    ordered = one.peaks.sort_values("intensity", ascending=False)
-    ticks = [
-        Tick(float(at), tick_words((row.h, row.k, row.l), row.d, row.multiplicity))
+def _ticks(one: Simulated, axis: Axis, phase: str = "") -> list[Tick]:
+    """The peaks of a crystal; in a mixture with the name of the phase."""
+    return [
+        Tick(float(at), phase + tick_words((row.h, row.k, row.l), row.d, row.multiplicity))
         for at, row in zip(_positions(one, axis), one.peaks.itertuples(), strict=True)
     ]
+
+
+def _panel(one: Simulated, axis: Axis) -> SimulatedPanel:
+    ordered = one.peaks.sort_values("intensity", ascending=False)
     rows = [
         (
             miller(row.h, row.k, row.l),
@@ -208,7 +212,7 @@ def _panel(one: Simulated, axis: Axis) -> SimulatedPanel:
         for row in ordered.itertuples()
     ]
     return SimulatedPanel(
-        one.id, one.phase.formula, [(one.id, one.pattern)], ticks, rows, one.views
+        one.id, one.phase.formula, [(one.id, one.pattern)], _ticks(one, axis), rows, one.views
     )
 
 
@@ -218,14 +222,15 @@ def _write_mixture(
     folder: Path,
     beam: Beam,
     axis: Axis,
-) -> tuple[str, Floats]:
+) -> tuple[str, Floats, list[Tick]]:
     pattern = mixed(parts, shares)
+    phases = [one for one in parts if one.id in shares]
+    ticks = [tick for one in phases for tick in _ticks(one, axis, f"{one.id} ")]
     words = ", ".join(f"{name} {100 * share:.3g}%" for name, share in shares.items())
     write_atomically(folder / "mixture.xy", columns_text(words, beam, axis, pattern))
-    write_atomically(
-        folder / "mixture.png", pattern_png(words, axis.title, axis.values, pattern, [])
-    )
-    return f"Shares of mass: {words}.", pattern
+    picture = pattern_png(words, axis.title, axis.values, pattern, [tick.at for tick in ticks])
+    write_atomically(folder / "mixture.png", picture)
+    return f"Shares of mass: {words}.", pattern, ticks
 
 
 def _write_views(folder: Path, views: dict[str, Floats]) -> None:

@@ -205,3 +205,12 @@ def test_mixtures_that_are_none_are_refused(tmp_path: Path) -> None:
 def test_when_nothing_is_left_it_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(GnnmatError, match="There is no peak from 1 to 2 degrees"):
         write_simulated([SALT], make_beam(), Axis(1, 2, 0.01), Options(), tmp_path)
+
+
+def test_a_mixture_has_the_peaks_of_its_phases_on_the_page(tmp_path: Path) -> None:
+    shares = "salt=0.7,copper=0.3"
+    made = write_simulated([SALT, COPPER], make_beam(), COARSE, Options(), tmp_path, mixture=shares)
+    page = made.page.read_text(encoding="utf-8")
+    # Once in the mixture; in its own panel a peak goes without the name.
+    for name in ("salt", "copper"):
+        assert f"{name} (1 1 1), d " in page
