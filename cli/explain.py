@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .state import State, state_of
+from .state import State, Wavelength, state_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,17 +18,18 @@ Output = Annotated[
         "--output",
         "-o",
         help="The page, NAME.html; for crystals also a table, NAME.csv, or a folder with pages, "
-        "atoms.csv, bonds.csv and summary.csv. Default: NAME-explanation.html here; for several "
-        "crystals the folder explanations.",
+        "atoms.csv, bonds.csv and summary.csv; for patterns also NAME.png and NAME.csv. Default: "
+        "NAME-explanation.html here; for several crystals the folder explanations.",
     ),
 ]
 Method = Annotated[
     str,
     typer.Option(
         help="Of a crystal: exact (linear heads; the default there), features (default else) or "
-        "elements. Of a spectrum: gradient_x_input (fast, the default), integrated_gradients "
-        "(careful), grad_cam for networks whose last map covers the image, or cam, the exact "
-        "one, if its mean goes into one linear layer."
+        "elements. Of a spectrum or a pattern: gradient_x_input (fast, the default), "
+        "integrated_gradients (careful), grad_cam for networks whose last map covers the image, "
+        "cam, the exact one, if its mean goes into one linear layer, guided_backprop or "
+        "deconvolution."
     ),
 ]
 
@@ -40,7 +41,8 @@ def explain_command(
     samples: Annotated[
         list[str],
         typer.Argument(
-            help="Crystal files or folders; for a model of spectra one file: .npz, .h5 or .nxs."
+            help="Crystal files or folders; for a model of spectra one file: .npz, .h5 or .nxs; "
+            "for one of diffraction a measured pattern or a crystal."
         ),
     ],
     output: Output = None,
@@ -49,13 +51,17 @@ def explain_command(
         str, typer.Option(help="Of a crystal: the target to explain. Default: the first.")
     ] = "",
     label: Annotated[
-        str, typer.Option("--class", help="Of a crystal: the class. Default: the predicted one.")
+        str,
+        typer.Option(
+            "--class", help="Of a crystal or a pattern: the class. Default: the predicted one."
+        ),
     ] = "",
     atom: Annotated[
         int | None,
         typer.Option(help="Of a crystal: whose value, from 0, if the run has one an atom."),
     ] = None,
     state: State = None,
+    wavelength: Wavelength = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -69,10 +75,10 @@ def explain_command(
         ),
     ] = "",
 ) -> None:
-    """Show on one page what in a crystal or a spectrum spoke for the answer.
+    """Show on one page what in a crystal, a spectrum or a pattern spoke for the answer.
 
-    Of a crystal: what each atom and each bond adds, in 3D and as tables. Of a spectrum: what
-    each pixel adds, and whether to trust the answer.
+    Of a crystal: what each atom and each bond adds, in 3D and as tables. Of a spectrum or a
+    diffraction pattern: what each pixel or angle adds, and whether to trust the answer.
 
     [bold]Examples[/]
 
@@ -82,34 +88,38 @@ def explain_command(
 
       gnnmat explain pcsmo-exchange measured.npz
 
+      gnnmat explain runs/powder film.xy --wavelength CuKa
+
       gnnmat explain runs/mine measured.npz --fit configs/pcsmo.yaml -o page.html
     """
     from gnnmat.errors import GnnmatError
-    from gnnmat.workflows.explaining import check_method, knows_crystals
+    from gnnmat.workflows.explaining import check_method, kind_of
 
     from .show import consoles
 
     out, err = consoles()
-    crystals = knows_crystals(run)
-    check_method(method or None, crystals=crystals)
-    if not crystals:
+    kind = kind_of(run)
+    check_method(method or None, kind)
+    if simulation and kind != "spectra":
+        raise GnnmatError(f"--fit is for spectra, and this run knows {kind}.")
+    if wavelength and kind != "patterns":
+        raise GnnmatError(f"--wavelength is for powder patterns, and this run knows {kind}.")
+    if kind != "crystals":
         if len(samples) > 1:
-            raise GnnmatError("One spectrum is explained at a time.")
-        if target or label or atom is not None or state or check:
+            one = "pattern" if kind == "patterns" else "spectrum"
+            raise GnnmatError(f"One {one} is explained at a time.")
+        if target or atom is not None or state or check or (label and kind == "spectra"):
             raise GnnmatError(
                 "--target, --class, --atom, --state and --check are for crystals; this run knows "
-                "spectra."
+                f"{kind}." + (" It can be asked for a --class." if kind == "patterns" else "")
             )
-        _spectrum(out, run, Path(samples[0]), output, method, simulation)
+        if kind == "patterns":
+            _pattern(out, run, Path(samples[0]), output, method, label, wavelength)
+        else:
+            _spectrum(out, run, Path(samples[0]), output, method, simulation)
         return
-    if simulation:
-        raise GnnmatError("--fit is for spectra, and this run knows crystals.")
-    options: dict[str, object] = {
-        "target": target or None,
-        "label": label or None,
-        "method": method or None,
-    }
-    options |= {"atom": atom, "state": state_of(state)}
+    chosen = {"target": target or None, "label": label or None, "method": method or None}
+    options: dict[str, object] = {**chosen, "atom": atom, "state": state_of(state)}
     _crystals(out, err, run, samples, output, options, check=check)
 
 
@@ -173,6 +183,39 @@ def _print_checks(out: Console, checks: object) -> None:
     out.print()
     out.print(table)
     out.print()
+
+
+def _pattern(
+    out: Console,
+    run: str,
+    sample: Path,
+    output: Path | None,
+    method: str,
+    label: str,
+    wavelength: str | None,
+) -> None:
+    from gnnmat.workflows.explain_pattern import explain_pattern
+    from gnnmat.workflows.explain_pattern_files import write_pattern
+
+    from .show import check_output
+
+    page = output or Path(f"{sample.stem}-explanation.html")
+    check_output(page)
+    options: Any = {"label": label or None, "method": method or None, "wavelength": wavelength}
+    found = explain_pattern(run, sample, **options)
+    files = write_pattern(found, page, model=run)
+    scores = sorted(found.scores.items(), key=lambda one: -one[1])[:5]
+    words = ", ".join(f"{name} {score:.3g}" for name, score in scores)
+    on_peaks = (
+        f"{100 * found.share:.0f}% of the map on {100 * found.spots.area:.0f}% of the pattern"
+    )
+    for name, text in (
+        ("Answer", f"{scores[0][0]} ({words})"),
+        ("Verdict", found.verdict),
+        ("Peaks", f"{len(found.spots.at)}: {found.spots.kind}; {on_peaks}"),
+        ("Files", ", ".join(str(one) for one in files)),
+    ):
+        out.print(f"{name + ':':9} {text}", markup=False, soft_wrap=True)
 
 
 def _spectrum(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .own_data import Quiet
-from .state import State, state_of
+from .state import State, Wavelength, state_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ def predict_command(
         Path | None, typer.Option("--output", "-o", help="Write the table to this CSV file.")
     ] = None,
     state: State = None,
+    wavelength: Wavelength = None,
     dropout: Annotated[
         int,
         typer.Option("--dropout-samples", min=0, help="Draws of dropout, for its uncertainty."),
@@ -47,6 +48,8 @@ def predict_command(
       gnnmat predict runs/gap new.cif
 
       gnnmat predict runs/gap candidates/ --output predictions.csv
+
+      gnnmat predict runs/powder film.xy --wavelength CuKa
     """
     from gnnmat.api import load
     from gnnmat.atomic import write_atomically
@@ -57,7 +60,7 @@ def predict_command(
     out, err = consoles()
     check_output(output)
     predictor = load(run, samples=dropout)
-    table = predictor.predict(samples, state=state_of(state), quiet=quiet)
+    table = predictor.predict(samples, state=state_of(state), wavelength=wavelength, quiet=quiet)
     refused = table[table["refused"] != ""]
     done = table[table["refused"] == ""]
     if output is not None:

@@ -1,4 +1,4 @@
-"""``--state NAME=VALUE``, for the commands that ask a trained model."""
+"""What is told beside the samples: ``--state NAME=VALUE`` and ``--wavelength``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ State = Annotated[
         "--state",
         help="NAME=VALUE of a state that the model was trained with: --state temperature=300. "
         "May be repeated.",
+    ),
+]
+Wavelength = Annotated[
+    str | None,
+    typer.Option(
+        "--wavelength",
+        "-w",
+        help="Of powder patterns that do not say it: CuKa (a tube), CuKa1 (a monochromator), or Å.",
     ),
 ]
 

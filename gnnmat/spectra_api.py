@@ -170,33 +170,38 @@ def explain(
     label: str | None = None,
     atom: int | None = None,
     state: Mapping[str, Any] | None = None,
+    wavelength: str | float | None = None,
     model: Encoder | None = None,
 ) -> Any:
-    """What spoke for the answer of a network: of a spectrum its pixels, of a crystal its atoms
-    and bonds.
+    """What spoke for the answer of a network: of a spectrum or a diffraction pattern its pixels,
+    of a crystal its atoms and bonds.
 
     Args:
         run: folder of a run or an ensemble, or the name of a shipped model.
-        sample: what the run was trained on: a spectrum as file or `Spectrum`; or a crystal, as
-            file, folder, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal`, or a list of them.
+        sample: what the run was trained on: a spectrum as file or `Spectrum`; a powder pattern as
+            file or `PowderPattern`, or a crystal that is to diffract; or a crystal, as file,
+            folder, pymatgen ``Structure``, ASE ``Atoms`` or `Crystal`, or a list of them.
         output: file of the HTML page; for crystals also a .csv table, or a folder with pages and
-            tables; default none.
-        method: of a spectrum 'gradient_x_input' or 'integrated_gradients' for every network;
-            'grad_cam' for encoders whose last map covers the image; 'cam', the exact one, for
-            those of them whose mean over that map goes into one linear layer. Of a crystal
-            'exact' for linear heads, 'features' or 'elements', see `attribute_crystal`.
+            tables; default none. Patterns get a picture and a table of the same name beside it.
+        method: of a spectrum or a pattern 'gradient_x_input' or 'integrated_gradients' for every
+            network; 'grad_cam' for encoders whose last map covers the image; 'cam', the exact one,
+            for those of them whose mean over that map goes into one linear layer;
+            'guided_backprop' and 'deconvolution' for networks with ReLUs. Of a crystal 'exact' for
+            linear heads, 'features' or 'elements', see `attribute_crystal`.
         fit: from `fit_spectrum`, to be shown on the page of a spectrum.
         target: of a crystal, to explain; default the first of the run.
-        label: class to explain, of a crystal; default the predicted one.
+        label: class to explain, of a crystal or a pattern; default the predicted one.
         atom: of a crystal, whose value is explained, if the run predicts one an atom.
         state: beside the crystals, if the run reads one: ``{"temperature": 300}``. It is held
             fixed.
+        wavelength: of a powder pattern that does not say its own: ``CuKa``, ``CuKa1`` or Å.
         model: the user's own encoder, if the run was trained with one.
 
     Returns:
         Of a spectrum an `Explanation`: ``found.label``, ``found.scores``, ``found.verdict``,
         ``found.map``. Of a crystal a `CrystalExplanation` with the tables ``found.atoms`` and
-        ``found.bonds``; of a list, or of several in one file, `CrystalExplanations`.
+        ``found.bonds``; of a list, or of several in one file, `CrystalExplanations`. Of a pattern a
+        `PatternExplanation`: ``found.map``, ``found.at``, ``found.spots``, ``found.share``.
     """
     from gnnmat.workflows.explaining import explain_any
 
@@ -210,5 +215,6 @@ def explain(
         label=label,
         atom=atom,
         state=state,
+        wavelength=wavelength,
         model=model,
     )

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gnnmat.augment.defects import random_strain
 from gnnmat.augment.measurement import log_even
 
 if TYPE_CHECKING:
-    from gnnmat.augment.powder_measurement import PowderMeasurement
+    from gnnmat.augment.defects import random_strain
+from gnnmat.augment.powder_measurement import PowderMeasurement
 
 SPURIOUS = 6  # lines of other phases that a pattern can have
 STRONGEST = 30  # reflections among whose directions a preferred one is drawn
@@ -125,8 +127,7 @@ def drawn(
 def _one(options: PowderMeasurement, generator: np.random.Generator) -> dict[str, object]:
     """The values of one pattern."""
     normal, even = generator.standard_normal, generator.uniform
-    skew = normal((3, 3))
-    strain = options.lattice * normal() * np.eye(3) + options.strain * (skew + skew.T) / 2
+    strain = options.lattice * normal() * np.eye(3) + random_strain(options.strain, generator)
     count = min(int(generator.poisson(options.spurious)), SPURIOUS)
     areas = np.where(np.arange(SPURIOUS) < count, even(0, options.spurious_area, SPURIOUS), 0.0)
     textured, amorphous = generator.random(2)

@@ -74,18 +74,21 @@ class PowderMeasurement(BaseModel):
         "one of the strongest reflections.",
     )
     scatter: float = Field(
-        0.1, ge=0, description="Standard deviation of ln(intensity) of each reflection."
+        0.1,
+        ge=0,
+        description="Standard deviation of ln(intensity) of each reflection; a line of many has "
+        "less of it.",
     )
     spurious: float = Field(0.7, ge=0, description="Expected number of lines of other phases.")
     spurious_area: float = Field(
         0.15, ge=0, description="Largest area of such a line over that of the strongest."
     )
     background: PositiveRange = Field(
-        (0.003, 0.3), description="Range of the mean background over the highest point."
+        (0.003, 0.5), description="Range of the mean background over the highest point."
     )
     amorphous: float = Field(0.3, ge=0, le=1, description="Share with a hump of glass.")
     counts: PositiveRange = Field(
-        (300.0, 100_000.0), description="Range of the counts at the highest point."
+        (100.0, 1_000_000.0), description="Range of the counts at the highest point."
     )
     short: float = Field(
         0.1,

@@ -46,8 +46,9 @@ def resampled(
         raise GnnmatError(
             f"{pattern.id}: nobody said at which wavelength it was measured.",
             why="Angles alone do not tell a lattice spacing.",
-            fix="Say it in Å: in a file of columns by a first line such as "
-            "'# wavelength = 1.5406', in a recipe by input.assumed_wavelength=1.5406.",
+            fix='Say it: --wavelength CuKa, or wavelength="CuKa" in Python; in a file of columns '
+            "by a first line such as '# wavelength = 1.5406'; in a recipe by "
+            "input.assumed_wavelength=1.5406.",
         )
     target = grid.angles.numpy()
     at, factor = target, np.ones(len(target))

@@ -44,10 +44,7 @@ class Cnn(BaseModel):
             raise GnnmatError(
                 f"cnn needs images of rank 1, 2 or 3, these have rank {len(spec.image_shape)}."
             )
-        encoder = CnnEncoder(self, spec.channels, spec.image_shape)
-        if len(spec.image_shape) == 2:
-            encoder.map_shape = self.last_map(spec.image_shape)  # type: ignore[assignment]
-        return encoder
+        return CnnEncoder(self, spec.channels, spec.image_shape)
 
     def last_map(self, image_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the last map."""
@@ -70,7 +67,6 @@ class CnnEncoder(Encoder):
     """
 
     reads: tuple[str, ...] = ("image",)
-    map_shape: tuple[int, int] | None = None
 
     def __init__(self, config: Cnn, channels: int, image_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -83,10 +79,11 @@ class CnnEncoder(Encoder):
                 nn.ReLU(),
             ]
         self.layers = nn.Sequential(*layers)
+        self.map_shape = config.last_map(image_shape)
         self.width = config.widths[-1]
         self.dense = None
         if config.pool == "dense":
-            cells = prod(config.last_map(image_shape))
+            cells = prod(self.map_shape)
             self.dense = nn.Sequential(nn.Linear(cells * self.width, self.width), nn.ReLU())
         self.dropout = nn.Dropout(config.dropout)
 

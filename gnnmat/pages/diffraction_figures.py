@@ -51,7 +51,7 @@ def pattern_figure(
     traces = [
         go.Scatter(
             x=np.round(at, 5),
-            y=_few_digits(values),
+            y=few_digits(values),
             mode="lines",
             name=plot_text(name),
             line={"color": colours[place % 3], "width": 1.3},
@@ -59,12 +59,12 @@ def pattern_figure(
         )
         for place, (name, values) in enumerate(patterns)
     ]
-    traces += _ticks(ticks, "y2")
+    traces += tick_traces(ticks, "y2")
     return figure(
         traces,
         xaxis={**axis_title(axis), "range": [float(at[0]), float(at[-1])], "anchor": "y2"},
         yaxis={**axis_title("intensity, 100 at the highest"), "domain": [0.1, 1.0]},
-        yaxis2=_strip([0.0, 0.07]),
+        yaxis2=strip([0.0, 0.07]),
         showlegend=len(patterns) > 1,
     )
 
@@ -91,28 +91,29 @@ def refined_figure(
     def line(name: str, values: Floats, colour: str, axis: str = "y", **more: object) -> go.Scatter:
         style = {"color": colour, "width": 1.3, **more}
         return go.Scatter(
-            x=x, y=_few_digits(values), mode="lines", name=name, line=style, yaxis=axis,
+            x=x, y=few_digits(values), mode="lines", name=name, line=style, yaxis=axis,
             hovertemplate=f"{hover}{name}</extra>",
         )  # fmt: skip
 
     dots = go.Scatter(
-        x=x, y=_few_digits(measured), mode="markers", name="measured",
+        x=x, y=few_digits(measured), mode="markers", name="measured",
         marker={"color": GREY, "size": 3}, hovertemplate=f"{hover}measured</extra>",
     )  # fmt: skip
     left = line("measured − calculated", measured - calculated, GREY, "y3")
     traces = [dots, line("background", background, GREY, dash="dot")]
-    traces += [line("calculated", calculated, ORANGE), left, *_ticks(ticks, "y2")]
+    traces += [line("calculated", calculated, ORANGE), left, *tick_traces(ticks, "y2")]
     return figure(
         traces,
         xaxis={**axis_title("2θ / degrees"), "range": [float(x[0]), float(x[-1])], "anchor": "y3"},
         yaxis={**axis_title("counts"), "domain": [0.33, 1.0]},
-        yaxis2=_strip([0.26, 0.31]),
+        yaxis2=strip([0.26, 0.31]),
         yaxis3={**axis_title("difference"), "domain": [0.0, 0.23], "anchor": "x"},
         showlegend=True,
     )
 
 
-def _ticks(ticks: Sequence[Tick], axis: str) -> list[go.Scatter]:
+def tick_traces(ticks: Sequence[Tick], axis: str) -> list[go.Scatter]:
+    """The marks of Bragg peaks on the strip ``axis``."""
     some = ticks[:MOST_TICKS]
     return [
         go.Scatter(
@@ -133,7 +134,8 @@ def _ticks(ticks: Sequence[Tick], axis: str) -> list[go.Scatter]:
     ]
 
 
-def _strip(domain: list[float]) -> dict[str, object]:
+def strip(domain: list[float]) -> dict[str, object]:
+    """The axis of a strip of ticks."""
     return {
         "domain": domain,
         "range": [0, 1],
@@ -145,6 +147,6 @@ def _strip(domain: list[float]) -> dict[str, object]:
     }
 
 
-def _few_digits(values: Floats) -> list[float]:
-    """Numbers with five digits: a page of many patterns stays small."""
-    return [float(f"{value:.5g}") for value in values]
+def few_digits(values: Floats, digits: int = 5) -> list[float]:
+    """Numbers with few digits: a page of many patterns stays small."""
+    return [float(f"{value:.{digits}g}") for value in values]

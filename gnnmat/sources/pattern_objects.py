@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from gnnmat.errors import GnnmatError
+from gnnmat.simulation.diffraction.angles import emission
 from gnnmat.sources.columns import check_ids
 from gnnmat.sources.listing import numbered
 from gnnmat.sources.pattern_listing import PatternFile, digest, list_patterns
 from gnnmat.sources.powder_files import READERS, parse_powder
-from gnnmat.sources.powder_pattern import PowderPattern
+from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 from gnnmat.sources.records import Records, Refusal
 
 
@@ -28,7 +31,12 @@ def is_pattern(item: Any) -> bool:
     return isinstance(item, PowderPattern)
 
 
-def records_from_patterns(items: Sequence[Any], ids: Sequence[str] | None = None) -> Records:
+def records_from_patterns(
+    items: Sequence[Any],
+    ids: Sequence[str] | None = None,
+    *,
+    wavelength: str | float | None = None,
+) -> Records:
     """Records of patterns and of paths to files, folders or archives of patterns.
 
     What is no pattern is refused, with its reason, and does not stop the others.
@@ -36,18 +44,21 @@ def records_from_patterns(items: Sequence[Any], ids: Sequence[str] | None = None
     Args:
         items: in any mixture.
         ids: one an item; default the name of the file, or of the pattern.
+        wavelength: of patterns that do not say theirs: ``CuKa`` for a tube with both lines,
+            ``CuKa1`` for one line, or Å.
 
     Raises:
-        GnnmatError: the lengths differ, or an id appears twice.
+        GnnmatError: the lengths differ, an id appears twice, or there is no such wavelength.
     """
     if ids is not None:
         if len(ids) != len(items):
             raise GnnmatError(f"There are {len(items)} patterns but {len(ids)} ids.")
         check_ids([str(name) for name in ids], "ids")
+    known = None if wavelength is None else _emitted(wavelength)
     names: list[str] = []
     raws: list[object] = []
     refused: list[Refusal] = []
-    sha = hashlib.sha256()
+    sha = hashlib.sha256(repr(known).encode())
     for place, item in enumerate(items):
         given = None if ids is None else str(ids[place])
         try:
@@ -65,7 +76,7 @@ def records_from_patterns(items: Sequence[Any], ids: Sequence[str] | None = None
     return Records(
         ids=numbered(names),
         raws=raws,
-        read=read_pattern,
+        read=partial(read_pattern, known=known),
         fingerprint=sha.hexdigest(),
         table=pd.DataFrame(index=range(len(raws))),
         origins=[raw.origin if isinstance(raw, PatternFile) else name
@@ -74,9 +85,34 @@ def records_from_patterns(items: Sequence[Any], ids: Sequence[str] | None = None
     )  # fmt: skip
 
 
-def read_pattern(raw: PatternFile | PowderPattern) -> PowderPattern:
-    """The pattern itself, or the one in a file."""
-    return raw if isinstance(raw, PowderPattern) else parse_powder(raw.relative, raw.read())
+def read_pattern(
+    raw: PatternFile | PowderPattern, *, known: tuple[float, float | None] | None = None
+) -> PowderPattern:
+    """The pattern itself, or the one in a file.
+
+    Args:
+        raw: which one.
+        known: K-alpha 1 and 2, or one line and None, in Å, of patterns that do not say theirs.
+    """
+    found = raw if isinstance(raw, PowderPattern) else parse_powder(raw.relative, raw.read())
+    if known is None or found.wavelength is not None:
+        return found
+    return replace(found, wavelength=known[0], second=known[1])
+
+
+def _emitted(wavelength: str | float) -> tuple[float, float | None]:
+    """The first line and the second one, if there is one, in Å."""
+    try:
+        given: str | float = float(wavelength)
+    except ValueError:
+        given = str(wavelength)
+    lines = emission(given)
+    if not SHORTEST <= lines[0][0] <= LONGEST:
+        raise GnnmatError(
+            f"A wavelength of {lines[0][0]:g} Å is out of range.",
+            fix="Give it in Å: copper has 1.5406.",
+        )
+    return lines[0][0], lines[1][0] if len(lines) > 1 else None
 
 
 def _raws(item: Any) -> tuple[list[Any], list[Refusal]]:

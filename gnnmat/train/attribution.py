@@ -20,8 +20,16 @@ from gnnmat.sample import Batch, Sample, collate
 from gnnmat.simulation.layout import SliceLayout
 from gnnmat.train.checkpoint import Trained
 from gnnmat.train.class_activation import class_part, exact_cam, grad_cam, log_odds
+from gnnmat.train.relu_rules import relu_rule
 
-Method = Literal["gradient_x_input", "integrated_gradients", "grad_cam", "cam"]
+Method = Literal[
+    "gradient_x_input",
+    "integrated_gradients",
+    "grad_cam",
+    "cam",
+    "guided_backprop",
+    "deconvolution",
+]
 METHODS: tuple[Method, ...] = get_args(Method)
 Floats = NDArray[np.float64]
 SMOOTH = 0.1  # deviation of the added noise, in deviations of the image
@@ -33,14 +41,18 @@ class Attribution:
     """A map over an image.
 
     Args:
-        map: (R, C) contribution of each pixel to the log-odds; masked pixels have none.
+        map: (*S) contribution of each pixel to the log-odds, all channels together; masked pixels
+            have none.
         log_odds: of the explained class, mean over the members.
         label: place of the explained class.
+        channels: (C, *S) of each channel; the methods of class activation know no channels, and
+            give each the same share.
     """
 
     map: Floats
     log_odds: float
     label: int
+    channels: Floats
 
 
 def attribute(
@@ -63,7 +75,9 @@ def attribute(
         method: 'gradient_x_input', averaged over noisy copies of the image; the careful and
             slow 'integrated_gradients', from an image of zeros; 'grad_cam', for encoders with a
             ``map_shape`` that covers the image; 'cam', the exact one, for those of them whose
-            mean over the map goes into one linear layer.
+            mean over the map goes into one linear layer; 'guided_backprop' and 'deconvolution',
+            slopes with another rule for ReLUs, which show parts of the image and no
+            contributions.
         draws: noisy copies.
         steps: points on the way from zero of 'integrated_gradients'.
         seed: of the noise.
@@ -76,32 +90,48 @@ def attribute(
     Source: Simonyan et al., arXiv 1312.6034; Smilkov et al., arXiv 1706.03825 (noisy copies);
     Sundararajan et al., ICML 2017, arXiv 1703.01365.
     """
-    if batch.num_graphs != 1 or "image" not in batch:
+    if batch.num_graphs != 1:
         raise GnnmatError("An explanation is of one image at a time.")
     if method not in METHODS:
         raise GnnmatError(f"There is no method '{method}'.", fix=did_you_mean(method, METHODS))
     seen = members[0].augment(batch, draw)
+    if "image" not in seen:
+        raise GnnmatError("This run sees no images, and these methods explain images.")
     with torch.no_grad():
         votes = torch.stack([class_scores(one, seen) for one in members])
     if label is None:
         label = int(votes.mean(0)[0].argmax())
     maps = []
     for number, one in enumerate(members):
-        if method == "grad_cam":
-            found = grad_cam(one, seen, label)
-        elif method == "cam":
-            found = exact_cam(one, seen, label)
-        elif method == "integrated_gradients":
-            found = _integrated(one, seen, label, steps)
-        else:
-            generator = torch.Generator().manual_seed(seed + number)
-            found = _smooth(one, seen, label, draws, generator)
-        maps.append(found.double().numpy())
-    total = np.mean(maps, axis=0)
+        generator = torch.Generator().manual_seed(seed + number)
+        maps.append(_map(one, seen, label, method, draws, steps, generator).double().numpy())
+    channels = np.mean(maps, axis=0)
     if "mask" in seen:
-        total = np.where(seen.mask[0].any(0).numpy(), 0.0, total)
+        channels = np.where(seen.mask[0].any(0).numpy(), 0.0, channels)
     odds = np.mean([float(log_odds(one, label)) for one in votes])
-    return Attribution(total, float(odds), label)
+    return Attribution(channels.sum(axis=0), float(odds), label, channels)
+
+
+def _map(
+    one: Trained,
+    seen: Batch,
+    label: int,
+    method: Method,
+    draws: int,
+    steps: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """(C, *S) map of one member."""
+    if method == "grad_cam" or method == "cam":
+        found = grad_cam(one, seen, label) if method == "grad_cam" else exact_cam(one, seen, label)
+        count = seen.image.shape[1]
+        return (found / count).expand(count, *found.shape)
+    if method == "integrated_gradients":
+        return _integrated(one, seen, label, steps)
+    if method == "gradient_x_input":
+        return _smooth(one, seen, label, draws, generator)
+    with relu_rule([one.encoder, one.task], method):
+        return _gradients(one, seen, seen.image, label)[0]
 
 
 def class_scores(trained: Trained, batch: Batch) -> Tensor:
@@ -150,7 +180,7 @@ def slice_sums(values: Floats, layout: SliceLayout) -> Floats:
 
 
 def _gradients(trained: Trained, batch: Batch, images: Tensor, label: int) -> Tensor:
-    """(n, C, R, C) slopes of the log-odds of each of these versions of one image."""
+    """(n, C, *S) slopes of the log-odds of each of these versions of one image."""
     found = []
     for part in images.detach().split(AT_ONCE):
         # Of a batch of one, PyTorch 2.13 has wrong slopes for some convolutions on the CPU.
@@ -176,11 +206,11 @@ def _smooth(
     if draws > 1:
         noise = torch.randn(copies.shape, generator=generator)
         copies = copies + SMOOTH * image.std() * noise
-    return (_gradients(trained, batch, copies, label).mean(0) * image[0]).sum(0)
+    return _gradients(trained, batch, copies, label).mean(0) * image[0]
 
 
 def _integrated(trained: Trained, batch: Batch, label: int, steps: int) -> Tensor:
     image = batch.image
     way = (torch.arange(steps) + 0.5) / steps
-    copies = image * way.view(-1, 1, 1, 1)
-    return (_gradients(trained, batch, copies, label).mean(0) * image[0]).sum(0)
+    copies = image * way.view(-1, *[1] * (image.dim() - 1))
+    return _gradients(trained, batch, copies, label).mean(0) * image[0]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
@@ -18,6 +17,8 @@ from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained
 from gnnmat.train.front import Cleaned
 
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
 OTHER = "Use method 'gradient_x_input', which works for every network."
 Grid = tuple[int, int, float, float]  # cells, pixels of the image, first centre, step
 
@@ -55,7 +56,7 @@ def log_odds(scores: Tensor, label: int) -> Tensor:
 
 
 def grad_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
-    """(R, C) map of any encoder whose last map covers the image, or the wave vectors of slices.
+    """(*S) map of any encoder whose last map covers the image, or the wave vectors of slices.
 
     Source: Selvaraju et al., ICCV 2017, arXiv 1610.02391; signs are kept, since what speaks
     against a class is shown as well.
@@ -69,7 +70,7 @@ def grad_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
 
 
 def exact_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
-    """(R, C) map of an encoder whose mean over the last map goes into one linear layer.
+    """(*S) map of an encoder whose mean over the last map goes into one linear layer.
 
     With two classes its sum is the log-odds less the difference of the two biases. With more,
     the other classes have the weights that they have in the log-odds at this image.
@@ -109,26 +110,22 @@ def exact_cam(trained: Trained, batch: Batch, label: int) -> Tensor:
     return laid_out(cam, trained.encoder, _size(batch))
 
 
-def laid_out(cam: Tensor, encoder: Encoder, size: tuple[int, int]) -> Tensor:
-    """(R, C) map in which every cell is spread over the pixels around its centre; same sum.
+def laid_out(cam: Tensor, encoder: Encoder, size: tuple[int, ...]) -> Tensor:
+    """(*S) map in which every cell is spread over the pixels around its centre; same sum.
 
     Convolutions without padding leave a margin of the image without cells; it gets zeros.
 
     Args:
-        cam: (rows, columns) of the last map.
+        cam: (*cells) of the last map.
         encoder: that made it.
-        size: (R, C) of the image.
+        size: (*S) of the image.
     """
     layers = getattr(_inner(encoder), "layers", None)
-    grids = [
-        _grid(layers, axis, cells, pixels)
-        for axis, (cells, pixels) in enumerate(zip(cam.shape, size, strict=True))
-    ]
-    if any(grid is None for grid in grids):
-        spread = F.interpolate(cam[None, None], size=size, mode="nearest")[0, 0]
-        return spread * cam.numel() / (size[0] * size[1])
-    rows, columns = (_spread(grid) for grid in grids if grid is not None)
-    return rows.to(cam) @ cam @ columns.to(cam).T
+    for axis, pixels in enumerate(size):
+        cells = cam.shape[axis]
+        grid = _grid(layers, axis, cells, pixels) or _even(cells, pixels)
+        cam = torch.tensordot(_spread(grid).to(cam), cam, dims=([1], [axis])).movedim(0, axis)
+    return cam
 
 
 def _slopes(trained: Trained, batch: Batch, label: int) -> tuple[Tensor, Tensor]:
@@ -149,8 +146,8 @@ def _inner(encoder: Encoder) -> Encoder:
     return encoder.encoder if isinstance(encoder, Cleaned) else encoder
 
 
-def _map_shape(encoder: Encoder) -> tuple[int, int]:
-    shape: tuple[int, int] | None = getattr(encoder, "map_shape", None)
+def _map_shape(encoder: Encoder) -> tuple[int, ...]:
+    shape: tuple[int, ...] | None = getattr(encoder, "map_shape", None)
     if shape is None:
         raise GnnmatError(
             "This encoder has no map that covers the image, so it has no class activation map.",
@@ -162,9 +159,14 @@ def _map_shape(encoder: Encoder) -> tuple[int, int]:
     return shape
 
 
-def _size(batch: Batch) -> tuple[int, int]:
-    rows, columns = batch.image.shape[-2:]
-    return int(rows), int(columns)
+def _size(batch: Batch) -> tuple[int, ...]:
+    return tuple(int(pixels) for pixels in batch.image.shape[2:])
+
+
+def _even(cells: int, pixels: int) -> Grid:
+    """Cells that share the axis evenly."""
+    step = pixels / cells
+    return cells, pixels, (step - 1) / 2, step
 
 
 def _grid(layers: object, axis: int, cells: int, pixels: int) -> Grid | None:
@@ -176,7 +178,7 @@ def _grid(layers: object, axis: int, cells: int, pixels: int) -> Grid | None:
         return None
     step, centre = 1.0, 0.0
     for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+        if isinstance(layer, (*CONVOLUTIONS, *POOLINGS)):
             kernel, stride, padding = (
                 value if isinstance(value, int) else value[axis]
                 for value in (layer.kernel_size, layer.stride, layer.padding)

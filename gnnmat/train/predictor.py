@@ -92,6 +92,7 @@ class Predictor:
         *,
         ids: Sequence[str] | None = None,
         state: Mapping[str, Any] | None = None,
+        wavelength: str | float | None = None,
         batch_size: int = 256,
         quiet: bool = True,
     ) -> pd.DataFrame:
@@ -103,6 +104,7 @@ class Predictor:
             ids: names, one a structure; default file stems and positions.
             state: what a model with a state must know beside the structures, by name: one value
                 for all, or one each; columns of records need not be repeated.
+            wavelength: of measured patterns that do not say theirs: ``CuKa``, ``CuKa1`` or Å.
             batch_size: samples at a time.
             quiet: no progress bar.
 
@@ -122,7 +124,7 @@ class Predictor:
             records = structures if layout is None else on_axes(structures, layout)
         else:
             several = structures if isinstance(structures, (list, tuple)) else [structures]
-            records = self.records(several, ids)
+            records = self.records(several, ids, wavelength)
         if not len(records):
             first = records.refused[0] if records.refused else None
             raise GnnmatError(
@@ -149,14 +151,24 @@ class Predictor:
             table = _with_refused(table, dataset, records)
         return table
 
-    def records(self, items: Sequence[Any], ids: Sequence[str] | None = None) -> Records:
+    def records(
+        self,
+        items: Sequence[Any],
+        ids: Sequence[str] | None = None,
+        wavelength: str | float | None = None,
+    ) -> Records:
         """Records of what the run was trained on: crystals, powder patterns or spectra.
 
         A spectrum without a mask gets that of the run's instrument if it is zero under it; a
         warning names those that have none then.
         """
         if isinstance(self.trained.config.input, Powder) and any(map(is_pattern, items)):
-            return records_from_patterns(items, ids)
+            return records_from_patterns(items, ids, wavelength=wavelength)
+        if wavelength is not None:
+            raise GnnmatError(
+                "A wavelength was given, and none of the samples is a measured powder pattern for "
+                "a run that knows them."
+            )
         layout, augment = self._layout(), self.trained.augment
         if layout is None:
             return records_from_objects(items, ids)

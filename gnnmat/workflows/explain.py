@@ -33,6 +33,8 @@ WORDS = {
     "integrated_gradients": "integrated gradients from an empty image, averaged over members",
     "grad_cam": "class activation map by gradients, averaged over members",
     "cam": "exact class activation map of the last layer, averaged over members",
+    "guided_backprop": "guided backpropagation: parts of the image, no contributions",
+    "deconvolution": "deconvolution: parts of the image, no contributions",
 }
 
 
@@ -107,9 +109,9 @@ def explain(
     read = records.raws[0]
     assert isinstance(read, Spectrum)
     # A run without classes is refused before it predicts.
-    target = _target(trained)
+    target = target_of_classes(trained)
     table = predictor.predict(records)
-    label, scores = _classes(target, table)
+    label, scores = predicted_classes(target, table)
     members, batch = _members(predictor), batch_of(read)
     found = attribute(members, batch, label=target.classes.index(label), method=method, draws=draws)
     smooth = box_means(found.map, layout, BOX, read.mask)
@@ -173,7 +175,7 @@ def _members(predictor: Predictor) -> tuple[Trained, ...]:
     return predictor.members if isinstance(predictor, Committee) else (predictor.trained,)
 
 
-def _target(trained: Trained) -> Target:
+def target_of_classes(trained: Trained) -> Target:
     """The first target with classes.
 
     Raises:
@@ -185,7 +187,7 @@ def _target(trained: Trained) -> Target:
     raise GnnmatError("This run predicts no classes, so there is none to explain.")
 
 
-def _classes(target: Target, table: pd.DataFrame) -> tuple[str, dict[str, float]]:
+def predicted_classes(target: Target, table: pd.DataFrame) -> tuple[str, dict[str, float]]:
     """The predicted class, and by class what the run gives it."""
     row = table[table["target"] == target.name].iloc[0]
     scores = {name: float(row[f"probability_{name}"]) for name in target.classes}

@@ -1,0 +1,113 @@
+"""Crystal system and space group from simulated powder patterns, split by formula and prototype.
+
+Crystals of the Materials Project table whose group does not change between tolerances of 0.01 and
+0.1 Å. Patterns are drawn with an instrument, texture, background and noise of their own, in
+training anew in every epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accuracy import finished
+from numpy.typing import NDArray
+from results import row, write
+from sklearn.metrics import balanced_accuracy_score
+
+from gnnmat.data.loading import EpochBatches, loader
+from gnnmat.train.checkpoint import load_trained
+from gnnmat.workflows.preparation import prepare
+from gnnmat.workflows.run_folder import Run
+
+RECIPE = "powder_crystal_system"
+SPLITS = {"formula": "by formula", "prototype": "by prototype"}
+ANCHORS = {"crystal_system": "Park 2017, 150,000 ICSD: 95.0", "space_group": "Park 2017: 81.1"}
+KNOWN = 20_000  # training patterns of the nearest neighbour
+AT_ONCE = 256
+
+
+def patterns(run: Run) -> tuple[NDArray[np.float32], NDArray[np.str_], NDArray[np.str_]]:
+    """Patterns of training rows, unit length, and test rows' ids and patterns with fixed draws."""
+    trained = load_trained(run.folder)
+    prepared = prepare(trained.config, quiet=True)
+    module = trained.augment
+    found = []
+    for split in ("train", "test"):
+        rows = prepared.rows(split)[:KNOWN]
+        images = [
+            module(batch, "fixed", 0).image[:, 0].numpy()
+            for batch in loader(prepared.dataset, EpochBatches(rows, AT_ONCE, shuffle=False))
+        ]
+        table = np.concatenate(images)
+        table /= np.linalg.norm(table, axis=1, keepdims=True).clip(min=1e-9)
+        found.append((np.asarray(prepared.dataset.ids)[rows], table))
+    return found  # type: ignore[return-value]
+
+
+def nearest(run: Run) -> dict[str, dict[str, float]]:
+    """Accuracy and balanced accuracy, %, of the label of the training pattern most alike."""
+    (known, taught), (asked, seen) = patterns(run)  # type: ignore[misc]
+    place = np.concatenate(
+        [(seen[at : at + AT_ONCE] @ taught.T).argmax(1) for at in range(0, len(seen), AT_ONCE)]
+    )
+    table = run.predictions
+    scores = {}
+    for target in ANCHORS:
+        truth = table[table["target"] == target].set_index("id")["truth"]
+        said, right = truth[known[place]].to_numpy(str), truth[asked].to_numpy(str)
+        scores[target] = {
+            "accuracy": 100 * float(np.mean(said == right)),
+            "balanced accuracy": 100 * balanced_accuracy_score(right, said),
+        }
+    return scores
+
+
+def scores(run: Run, title: str) -> list[dict[str, Any]]:
+    """Rows of one run: the network and its rivals on the test rows."""
+    metrics = [one for one in [*run.metrics, *run.baselines] if one["split"] == "test"]
+    epochs = load_trained(run.folder).config.trainer.epochs
+    rivals = nearest(run)
+    rows = []
+    for target, anchor in ANCHORS.items():
+        for metric in ("accuracy", "balanced accuracy"):
+            label = f"{target.replace('_', ' ')}, {title}, {metric}"
+            own = [o for o in metrics if o["target"] == target and o["metric"] == metric]
+            for one in own:
+                name = one.get("baseline", "")
+                note = f"{one['n']:,} test crystals" + ("" if name else f", {epochs} epochs")
+                rows.append(
+                    row(
+                        f"{label}: {name or 'network'}", 100 * one["value"], "%",
+                        low=None if one.get("low") is None else 100 * one["low"],
+                        high=None if one.get("high") is None else 100 * one["high"],
+                        against=anchor if metric == "accuracy" and not name else "", note=note,
+                    )
+                )  # fmt: skip
+            note = f"cosine to {KNOWN:,} training patterns at most"
+            rows.append(row(f"{label}: nearest neighbour", rivals[target][metric], "%", note=note))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/powder"), help="of the runs")
+    parser.add_argument("--by", nargs="*", choices=SPLITS, default=list(SPLITS))
+    parser.add_argument("--set", action="append", default=[], help="option of every run")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    rows: list[dict[str, Any]] = []
+    for by in options.by:
+        run = finished(by, RECIPE, [f"split.by={by}", *options.set], options.folder)
+        rows += scores(run, f"split {SPLITS[by]}")
+    write("powder", "materials_project/structures.parquet", rows, options.json)
+
+
+if __name__ == "__main__":
+    main()
