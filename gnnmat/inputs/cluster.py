@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.crystal import Crystal
 
+SYMPREC = 0.01  # Å
+TRICLINIC = 2  # space groups up to this one leave the axes free
+
 
 class Cluster(BaseModel):
     """The atoms of a crystal nearest to one of them, around their centre, in Å.
@@ -25,6 +28,11 @@ class Cluster(BaseModel):
     atoms: int = Field(190, ge=2, le=5000, description="Atoms of a cluster.")
     centre: int = Field(
         0, ge=0, description="Place of the atom in the middle among those of the cell."
+    )
+    axes: Literal["conventional", "given"] = Field(
+        "conventional",
+        description="How the cluster lies: with the axes of the conventional cell, whichever cell "
+        "was given (triclinic crystals as they were given), or as it was given.",
     )
 
     @classmethod
@@ -51,5 +59,21 @@ class Cluster(BaseModel):
                 fix="Choose the input for these data: input.kind=image",
             )
         place = self.centre % len(raw.numbers)
+        if self.axes == "conventional":
+            raw, place = _laid(raw, place)
         found = nearest_atoms(raw, self.atoms, raw.positions[place])
         return {"z": found.numbers, "pos": found.positions - found.positions.mean(axis=0)}
+
+
+def _laid(crystal: Crystal, place: int) -> tuple[Crystal, int]:
+    """The conventional cell along its axes, and an atom there of the kind that was meant."""
+    from gnnmat.sources.symmetry_search import standard_cell, symmetry_dataset
+
+    found = symmetry_dataset(crystal, SYMPREC)
+    if found is None or found.number <= TRICLINIC:
+        return crystal, place
+    standard = standard_cell(crystal, SYMPREC)
+    kind = crystal.numbers[place]
+    if standard is None or kind not in standard.numbers:
+        return crystal, place
+    return standard, int(np.flatnonzero(standard.numbers == kind)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,8 +97,20 @@ class Landmarks:
             pooled = encoder(batch.clone().apply(_single)).pooled
         return tuple(self.nearest(pooled.numpy())[0])
 
+    def thinned(self, count: int) -> Landmarks:
+        """So many of them at most, drawn at random, in their order."""
+        if len(self.ids) <= count:
+            return self
+        kept = np.sort(np.random.default_rng(0).permutation(len(self.ids))[:count])
+        ids, formulas = ([names[one] for one in kept] for names in (self.ids, self.formulas))
+        return replace(self, ids=ids, formulas=formulas, places=self.places[kept])
+
     def save(self, folder: Path) -> Path:
         """The landmarks in a run's folder."""
+        return write_atomically(folder / FILE, self.content())
+
+    def content(self) -> bytes:
+        """What the file holds."""
         # safetensors writes memory as it lies, whatever the strides.
         arrays = {
             "places": np.ascontiguousarray(self.places),
@@ -110,7 +122,8 @@ class Landmarks:
             "formulas": json.dumps(self.formulas),
             "usual": repr(self.usual),
         }
-        return write_atomically(folder / FILE, save_arrays(arrays, metadata=words))
+        content: bytes = save_arrays(arrays, metadata=words)
+        return content
 
 
 def _single(tensor: Tensor) -> Tensor:

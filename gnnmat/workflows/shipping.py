@@ -20,17 +20,19 @@ from gnnmat.train.checkpoint import CONFIG, SPEC, STATE, WEIGHTS
 from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folders
 from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.landmarks import FILE as LANDMARKS
-from gnnmat.train.trust import has_trust
+from gnnmat.train.landmarks import load_landmarks
+from gnnmat.train.trust import TRUST_TENSORS, has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
 from gnnmat.zoo.card import ModelCard, write_card
 
 NEEDED = (CONFIG, SPEC, WEIGHTS, STATE)
 LARGEST = 5_000_000  # bytes
+KEPT = 12_000  # known crystals of a model that tells the nearest of them
 GOLDEN, GOLDEN_SEED = "golden.json", 2021
 GOLDEN_TABLE = "golden.csv"
 GOLDEN_COLUMNS = (
-    "id", "target", "prediction", "score", "standard_error", "interval_low", "interval_high",
-    "unit",
+    "id", "target", "prediction", "probability", "score", "standard_error", "interval_low",
+    "interval_high", "unit",
 )  # fmt: skip
 
 
@@ -45,9 +47,9 @@ def ship(
 ) -> Path:
     """``folder``, now holding what prediction needs of a finished run or ensemble, and its card.
 
-    Weights are kept in half precision, as which they are half as large; networks compute in
-    single precision all the same. What the augmentation read from files, noise and masks, stays
-    behind: prediction does without, and other uses read the files again.
+    Weights and what whitens features are kept in half precision, as which they are half as large;
+    networks compute in single precision all the same. What the augmentation read from files, noise
+    and masks, stays behind: prediction does without, and other uses read the files again.
 
     Args:
         run: folder of the run.
@@ -126,16 +128,20 @@ def half_precision_error(run: Path, folder: Path, samples: Any) -> dict[str, flo
         The largest difference over the standard deviation of the truths the run knows.
     """
     whole, halved = (load_model(one).predict(samples) for one in (run, folder))
-    if "score" in whole:  # between 0 and 1, as wide as a spread can be
-        moved = (whole["score"] - halved["score"]).abs().groupby(whole["target"]).max()
-        return {str(name): float(value) for name, value in moved.items()}
+    for column in ("score", "probability"):  # between 0 and 1, as wide as a spread can be
+        if column in whole:
+            moved = (whole[column] - halved[column]).abs().groupby(whole["target"]).max()
+            return {str(name): float(value) for name, value in moved.items()}
     truths = open_run(run).predictions.groupby("target")["truth"].std()
     moved = (whole["prediction"] - halved["prediction"]).abs().groupby(whole["target"]).max()
     return {str(name): float(moved[name] / truths[name]) for name in moved.index}
 
 
 def _content(path: Path, data: str) -> bytes:
-    if path.name in (WEIGHTS, STATE):
+    landmarks = load_landmarks(path.parent) if path.name == LANDMARKS else None
+    if landmarks is not None:
+        return landmarks.thinned(KEPT).content()
+    if path.name in (WEIGHTS, STATE, TRUST_TENSORS):
         tensors = load_tensors(path.read_bytes())
         content: bytes = save_tensors(
             {name: _shipped(name, tensor, path.name) for name, tensor in tensors.items()}
@@ -149,7 +155,7 @@ def _content(path: Path, data: str) -> bytes:
 
 def _portable(plain: dict[str, Any], data: str) -> dict[str, Any]:
     """A configuration without places on the machine that it was written on."""
-    source = {name: _named(value) for name, value in plain["data"]["source"].items()}
+    source = _named(plain["data"]["source"])
     if data and "path" in source:
         source["path"] = data
     out = {**plain, "data": {**plain["data"], "source": source}}
@@ -161,7 +167,9 @@ def _portable(plain: dict[str, Any], data: str) -> dict[str, Any]:
 
 
 def _named(value: Any) -> Any:
-    """An absolute path as the name of its file; anything else as it is."""
+    """An absolute path as the name of its file, wherever it stands; anything else as it is."""
+    if isinstance(value, dict):
+        return {name: _named(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_named(one) for one in value]
     absolute = isinstance(value, str) and Path(value).expanduser().is_absolute()
@@ -171,7 +179,9 @@ def _named(value: Any) -> Any:
 def _shipped(name: str, tensor: Any, file: str) -> Any:
     if name.startswith("augment."):
         return tensor * 0
-    if file != WEIGHTS or not tensor.is_floating_point():
+    if file == TRUST_TENSORS and not name.endswith(".whitening"):
+        return tensor
+    if file == STATE or not tensor.is_floating_point():
         return tensor
     halved = tensor.half()
     # What half precision cannot hold is kept whole; no sound network has such weights.

@@ -74,6 +74,7 @@ class Words:
     before: tuple[str, ...] = ()
     path: str = ""
     error: str = "an interval"
+    input: str = "a crystal: cell, elements, positions (CIF, POSCAR, extxyz, pymatgen, ASE)"
 
 
 MODELS = {
@@ -130,6 +131,49 @@ MODELS = {
         before=("python tests/benchmarks/elastic_set.py .",),
         path="elastic.parquet",
     ),
+    "diffraction-prototype": Words(
+        recipe="diffraction_fingerprint",
+        title="structure type from a diffraction fingerprint, also with atoms missing",
+        output="one of 13 structure types, with its probability",
+        error="whether such a fingerprint was seen in training",
+        data="crystals of 13 structure types drawn with random elements and lengths",
+        limits=(
+            "Structure types other than these 13: most are refused, and some are given a wrong "
+            "name with confidence.",
+            "Species alike: it learned from crystals whose species differ by a third of the atomic "
+            "number; below that rock salt passes for simple cubic.",
+            "Orientation: clusters lie along the axes of the conventional cell, turned by at most "
+            "10 degrees.",
+            "Measured diffraction images: simulated ones of clusters of 190 atoms alone were seen.",
+        ),
+        sources=("no data: the crystals are drawn by gnnmat itself",),
+        cite=(
+            "Ziletti et al., Nature Communications 9, 2775 (2018), "
+            "doi:10.1038/s41467-018-05169-6 (the idea)",
+        ),
+    ),
+    "powder-crystal-system": Words(
+        recipe="powder_crystal_system",
+        title="crystal system and space group from a powder pattern",
+        input="a measured pattern (.xy, .xye, .csv, .xrdml, .ras, .brml) from 10 to 60 degrees of "
+        "copper radiation, or any other wavelength that reaches as far; or a crystal, whose "
+        "pattern is simulated",
+        output="crystal system and space group, each with its probability",
+        error="whether such a pattern was seen in training",
+        data="simulated patterns of crystals of the Materials Project",
+        limits=(
+            "Mixtures of phases: it was taught with one phase and at most a few foreign lines.",
+            "Space groups are a guess: many cannot be told apart by a powder pattern at all.",
+            "Accuracies are those on simulated patterns; of measured thin films few are known.",
+            "Crystals whose space group changes between tolerances of 0.01 and 0.1 Å were left "
+            "out.",
+        ),
+        sources=(STRUCTURES,),
+        cite=(
+            MATERIALS_PROJECT,
+            "Park et al., IUCrJ 4, 486 (2017), doi:10.1107/S205225251700714X (the idea)",
+        ),
+    ),
     "synthesizability": Words(
         recipe="synthesizability",
         title="how much a crystal looks like those that were made",
@@ -140,6 +184,7 @@ MODELS = {
             "As a probability: how many of the crystals that nobody made could be made is unknown.",
             "As advice on a synthesis: it knows nothing of routes, temperatures or pressures.",
             "Crystals listed in the ICSD need not be stable, nor made under usual conditions.",
+            "The nearest known crystals are those of a sample of 12,000 of the positives.",
             RELAXED,
             OTHERS,
         ),
@@ -170,8 +215,9 @@ def make_card(name: str, run: Path) -> ModelCard:
     again = f"python tests/benchmarks/ship_crystals.py {name} --run runs/{words.recipe}"
     return ModelCard(
         title=words.title,
-        input="a crystal: cell, elements, positions (CIF, POSCAR, extxyz, pymatgen, ASE)",
-        output=f"{words.output}; with {words.error}, and whether the crystal is in domain",
+        input=words.input,
+        output=f"{words.output}; with {words.error}"
+        + (", and whether the crystal is in domain" if spec.elements else ""),
         training_data=f"{words.data}; {several}{counts['train']:,} training rows"
         + (", each fit without those of one fold" if is_pu else " each"),
         split=split_words(run),
@@ -179,7 +225,8 @@ def make_card(name: str, run: Path) -> ModelCard:
         made_by=(*words.before, *made, again),
         scores=pu_scores(run) if is_pu else run_scores(run),
         limits=(
-            f"Elements other than the {len(spec.elements)} listed above: flagged out of domain.",
+            *(f"Elements other than the {len(spec.elements)} listed above: flagged out of domain.",)
+            * bool(spec.elements),
             *words.limits,
         ),
         sources=words.sources,
@@ -223,7 +270,8 @@ def refresh(name: str, folder: Path) -> None:
     """Bring the words above into the card of a shipped model."""
     words = MODELS[name]
     old = read_card(folder)
-    limits = (old.limits[0], *words.limits)
+    own = tuple(one for one in old.limits if one.startswith("Elements other than"))
+    limits = (*own, *words.limits)
     texts = {"title": words.title, "limits": limits, "sources": words.sources, "cite": words.cite}
     write_card(folder, old.model_copy(update=texts))
 

@@ -28,3 +28,37 @@ def test_another_atom_may_be_in_the_middle() -> None:
 def test_what_is_no_crystal_is_refused() -> None:
     with pytest.raises(GnnmatError, match="not a crystal"):
         Cluster().sample(np.zeros((3, 3)))  # type: ignore[arg-type]
+
+
+def _distances(made: dict[str, np.ndarray]) -> np.ndarray:
+    """Sorted coordinates, rounded: one cluster, whatever the order of its atoms."""
+    rows = np.round(np.column_stack([made["z"], made["pos"]]), 6) + 0.0
+    return rows[np.lexsort(rows.T)]
+
+
+def test_a_cluster_lies_along_the_conventional_axes_whichever_cell_was_given() -> None:
+    """The primitive cell of copper, turned, against its conventional one; 19 atoms are whole."""
+    from gnnmat.sources.crystal import as_crystal
+
+    a = 3.61
+    primitive = a / 2 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turned = as_crystal(primitive @ turn, np.array([29]), np.zeros((1, 3)))
+    plain = Cluster(atoms=19).sample(crystals.copper(a))
+    np.testing.assert_allclose(
+        _distances(Cluster(atoms=19).sample(turned)), _distances(plain), atol=1e-5
+    )
+    given = Cluster(atoms=19, axes="given").sample(turned)
+    assert not np.allclose(_distances(given), _distances(plain), atol=0.1)
+
+
+def test_a_crystal_without_symmetry_lies_as_it_was_given() -> None:
+    from gnnmat.sources.crystal import as_crystal
+
+    random = np.random.default_rng(1)
+    lattice = np.diag([5.0, 6.0, 7.0]) + 0.3 * random.normal(size=(3, 3))
+    crystal = as_crystal(lattice, np.array([11, 17, 35]), random.random((3, 3)))
+    one, other = (
+        Cluster(atoms=30, axes=axes).sample(crystal) for axes in ("given", "conventional")
+    )
+    np.testing.assert_array_equal(one["pos"], other["pos"])

@@ -40,6 +40,17 @@ def test_a_known_crystal_is_its_own_neighbour_also_from_the_file(tmp_path: Path)
         assert near[1].distance > 0.3
 
 
+def test_thinned_landmarks_keep_names_and_places_together() -> None:
+    made = Landmarks.of(FEATURES, IDS, FORMULAS)
+    assert made is not None
+    few = made.thinned(7)
+    assert len(few.ids) == len(few.formulas) == len(few.places) == 7
+    rows = [IDS.index(name) for name in few.ids]
+    assert rows == sorted(rows)
+    np.testing.assert_array_equal(few.places, made.places[rows])
+    assert made.thinned(60) is made
+
+
 def test_folders_without_landmarks_have_none_and_damage_is_told(tmp_path: Path) -> None:
     assert load_landmarks(tmp_path) is None
     (tmp_path / FILE).write_bytes(b"nothing of the kind")
