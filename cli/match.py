@@ -58,6 +58,14 @@ def match_command(
             help="Refine a preferred orientation where it explains much more.",
         ),
     ] = True,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            "-r",
+            help="A model of powder patterns: what it finds most like the pattern is refined, too.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +86,8 @@ def match_command(
       gnnmat match film.xy --among crystals.parquet --elements Cs,Ag,Bi,Br -w CuKa
 
       gnnmat match scan.xrdml --among cifs/ --top 5 -o scan.html
+
+      gnnmat match film.xy --among cifs/ -w CuKa --run powder-crystal-system
     """
     from gnnmat.diffraction_api import match_pattern
     from gnnmat.errors import GnnmatError
@@ -99,6 +109,7 @@ def match_command(
         strain=strain,
         zero=zero,
         texture=texture,
+        run=run,
         output=page,
         progress=not quiet,
     )
@@ -127,6 +138,8 @@ def _print(out: Console, found: Match) -> None:
         "r_wp": "R_wp",
         "lattice": "lattice (Å, degrees)",
     }
+    if any(one.embedding is not None for one in found.candidates):
+        heads["network"] = "network"
     rows = [
         {
             "rank": str(place),
@@ -137,8 +150,9 @@ def _print(out: Console, found: Match) -> None:
             "search": f"{one.score:.3f}",
             "r_wp": f"{100 * one.refined.r_wp:.1f}%",
             "lattice": lattice_words(one),
+            "network": "" if one.embedding is None else f"{one.embedding:.2f}",
         }
         for place, one in enumerate(found.candidates, start=1)
     ]
-    numbers = ("rank", "similarity", "search", "r_wp")
+    numbers = ("rank", "similarity", "search", "r_wp", "network")
     print_table(out, heads, rows, numbers=numbers, expendable=("search", "lattice"))

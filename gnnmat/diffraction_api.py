@@ -94,6 +94,7 @@ def match_pattern(
     strain: float = 0.02,
     zero: float = 0.2,
     texture: bool = True,
+    run: str | Path | None = None,
     output: str | Path | None = None,
     progress: bool = False,
 ) -> Match:
@@ -110,6 +111,8 @@ def match_pattern(
         strain: largest relative change of the lengths of a cell in the search.
         zero: largest zero shift in the search, degrees.
         texture: also refine a preferred orientation, where it explains much more.
+        run: folder or name of a model of powder patterns; the crystals that look most like the
+            pattern to it are refined as well, and every candidate gets its ``embedding``.
         output: page to write, .html; a table and a picture are written beside it.
         progress: show progress bars.
 
@@ -136,6 +139,7 @@ def match_pattern(
         top=top,
         scan=Scan(strain=strain, zero=zero),
         texture=texture,
+        run=run,
         refused=refused,
         quiet=not progress,
     )

@@ -35,6 +35,7 @@ class CandidatePanel:
         ticks: its Bragg peaks.
         parameters: rows of name, value, standard error, start, unit and remark.
         remarks: sentences.
+        embedding: cosine of the features of a network, if one was asked.
     """
 
     id: str
@@ -49,6 +50,7 @@ class CandidatePanel:
     ticks: Sequence[Tick]
     parameters: Sequence[Sequence[object]]
     remarks: Sequence[str] = ()
+    embedding: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def match_page(data: MatchPage) -> str:
     """The whole page as HTML text."""
     figures: dict[str, Figure] = {}
     panels, buttons, rows = [], [], []
+    asked = any(one.embedding is not None for one in data.candidates)
     for place, one in enumerate(data.candidates):
         name = f"candidate-{place}"
         figures[name] = refined_figure(
@@ -98,14 +101,18 @@ def match_page(data: MatchPage) -> str:
                 number(one.score),
                 number(100 * one.r_wp),
                 one.lattice,
+                *([number(one.embedding)] if asked and one.embedding is not None else []),
             )
         )
-    head = ("", "id", "formula", "space group", "similarity", "search", "R_wp (%)", "lattice")
+    head = ["", "id", "formula", "space group", "similarity", "search", "R_wp (%)", "lattice"]
+    head += ["network"] if asked else []
     lead = (
         "Similarity is the cosine of the square roots of measured and refined pattern, 1 for equal "
         "ones; search is that before refinement. Lengths in Å, angles in degrees, with standard "
         "errors of the last digits."
     )
+    if asked:
+        lead += " Network: cosine of the features of the network that was asked, less their mean."
     notes = [tag("p", text, class_="empty") for text in data.notes]
     header = tag("header", tag("h1", data.title), tag("p", data.lead, class_="muted"), *notes)
     best = section("Candidates", table(head, rows, numeric=(0, 4, 5, 6)), lead=lead)

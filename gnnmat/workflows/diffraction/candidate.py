@@ -38,6 +38,7 @@ class Candidate:
         zero: zero shift there, degrees.
         refined: its refinement.
         similarity: cosine with the measured pattern after refinement.
+        embedding: cosine of the features of a network, if one was asked.
     """
 
     phase: Phase
@@ -47,6 +48,7 @@ class Candidate:
     zero: float
     refined: Refined
     similarity: float
+    embedding: float | None = None
 
     @property
     def merit(self) -> float:

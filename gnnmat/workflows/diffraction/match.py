@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from gnnmat.sources.records import Refusal
 from gnnmat.workflows.diffraction.background import Signal, take_apart
 from gnnmat.workflows.diffraction.beam import Beam
 from gnnmat.workflows.diffraction.candidate import Candidate, candidate
+from gnnmat.workflows.diffraction.embedding import embedding_scores
 from gnnmat.workflows.diffraction.library import open_library
 from gnnmat.workflows.diffraction.phases import Phase
 from gnnmat.workflows.diffraction.search_match import Scan, rank
@@ -62,6 +64,7 @@ class Match:
                 "similarity": one.similarity,
                 "search_score": one.score,
                 "r_wp": one.refined.r_wp,
+                **({} if one.embedding is None else {"embedding": one.embedding}),
                 **dict(zip(names, one.lattice, strict=True)),
             }
             for name in one.refined.model.names:
@@ -81,6 +84,7 @@ def match_pattern(
     top: int = 10,
     scan: Scan | None = None,
     texture: bool = True,
+    run: str | Path | None = None,
     refused: Sequence[Refusal] = (),
     quiet: bool = True,
 ) -> Match:
@@ -93,6 +97,8 @@ def match_pattern(
         top: candidates that are refined and shown.
         scan: strains and zero shifts of the search.
         texture: also refine a preferred orientation, if one explains much more.
+        run: trained on powder patterns; as many candidates more are refined, those that look most
+            like the pattern to it.
         refused: crystals that could not be read.
         quiet: no progress bar.
 
@@ -116,9 +122,17 @@ def match_pattern(
             why=without[0].reason if without else "",
         )
     scores = rank(signal, beam, library, rows, tried)
-    order = np.argsort(-scores.score, kind="stable")[:top]
-    best = with_progress(iter(order.tolist()), len(order), "Refining", quiet)
+    order = np.argsort(-scores.score, kind="stable")[:top].tolist()
+    alike: Floats | None = None
+    if run is not None:
+        alike = embedding_scores(run, pattern, beam, [phases[row] for row in rows], quiet=quiet)
+        more = np.argsort(-alike, kind="stable")[:top].tolist()
+        order += [place for place in more if place not in order]
+    best = with_progress(iter(order), len(order), "Refining", quiet)
     found = [candidate(phases[rows[k]], scores, k, signal, pattern, beam, texture) for k in best]
+    if alike is not None:
+        pairs = zip(found, order, strict=True)
+        found = [replace(one, embedding=float(alike[place])) for one, place in pairs]
     found.sort(key=lambda one: -one.merit)
     notes = [*pattern.notes, *_notes(pattern, signal)]
     return Match(pattern, beam, signal, tuple(found), len(rows), (*refused, *without), tuple(notes))

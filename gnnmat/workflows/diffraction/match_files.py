@@ -143,6 +143,7 @@ def _panel(one: Candidate) -> CandidatePanel:
         ticks=bragg_ticks(one),
         parameters=[_row(parameter, one) for parameter in refined.parameters],
         remarks=remarks,
+        embedding=one.embedding,
     )
 
 
