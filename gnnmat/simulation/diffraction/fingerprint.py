@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from gnnmat.errors import GnnmatError
+from gnnmat.simulation.diffraction.cluster_images import cluster_images
 from gnnmat.simulation.diffraction.clusters import Cluster
 from gnnmat.simulation.diffraction.detector import TURN, Detector, views
 from gnnmat.simulation.diffraction.factors import scattering_factors
@@ -71,10 +72,36 @@ def fingerprint(
     differs in: a flat Ewald sphere, views that are alike under a cyclic change of the axes.
     """
     seen = detector or Detector()
+    if not clusters or not max(map(len, clusters)):
+        raise GnnmatError("There is no cluster to look at.")
+    if seen.by_element or seen.pixels % 2:
+        intensity = _by_element(clusters, seen, orientation, device)
+    else:
+        turns = [None] * len(clusters) if orientation is None else list(orientation)
+        places = [
+            _turned(torch.as_tensor(one.positions, device=device), turn)
+            for one, turn in zip(clusters, turns, strict=True)
+        ]
+        intensity = cluster_images(places, [torch.ones_like(one[:, 0]) for one in places], seen)
+    intensity = intensity * seen.ring.to(device)
+    return intensity / intensity.amax(dim=(-1, -2), keepdim=True).clamp(min=1e-30)
+
+
+def _turned(places: Tensor, turn: Tensor | None) -> Tensor:
+    return places if turn is None else places @ turn.to(places).T
+
+
+def _by_element(
+    clusters: Sequence[Cluster],
+    seen: Detector,
+    orientation: Tensor | None,
+    device: str | torch.device,
+) -> Tensor:
+    """(clusters, 3, pixels, pixels) intensities, element by element."""
     places, weights, elements = _stacked(clusters, seen.by_element, device)
     if orientation is not None:
         places = torch.einsum("bij,bnj->bni", orientation.to(places), places)
-    axis, ring = seen.axis.to(device), seen.ring.to(device)
+    axis = seen.axis.to(device)
     looked = torch.einsum("cvij,bnj->bcvni", views().to(device)[:, :, :2], places)
     phase = looked[..., None] * axis  # (b, 3, 2, atoms, 2, pixels)
     across, up = torch.polar(torch.ones_like(phase), phase).unbind(dim=4)
@@ -85,8 +112,7 @@ def fingerprint(
         weighted = up * weights[:, number][:, None, None, :, None]
         amplitude = weighted.transpose(-1, -2) @ across
         total = total + amplitude * _strength(seen, element, axis)
-    intensity = (total.real**2 + total.imag**2).sum(dim=2) * ring
-    return intensity / intensity.amax(dim=(-1, -2), keepdim=True).clamp(min=1e-30)
+    return (total.real**2 + total.imag**2).sum(dim=2)
 
 
 def _strength(seen: Detector, element: int, axis: Tensor) -> Tensor | float:
@@ -103,9 +129,7 @@ def _stacked(
     clusters: Sequence[Cluster], by_element: bool, device: str | torch.device
 ) -> tuple[Tensor, Tensor, list[int]]:
     """(b, atoms, 3) padded places, (b, elements, atoms) 1 where an atom is of an element."""
-    most = max((len(one) for one in clusters), default=0)
-    if not most:
-        raise GnnmatError("There is no cluster to look at.")
+    most = max(map(len, clusters))
     elements: list[int] = [0]
     if by_element:
         elements = sorted({int(z) for one in clusters for z in one.numbers})

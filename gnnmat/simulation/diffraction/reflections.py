@@ -12,6 +12,7 @@ from gnnmat.simulation.diffraction.factors import Radiation, scattering_factors
 
 # Pairs of a reflection and an atom that are held at once: some 10 MB, about a processor's cache.
 PAIRS = 200_000
+SLACK = 1e-6  # of an index, that rounding may be off by
 
 
 @dataclass(frozen=True)
@@ -41,26 +42,43 @@ def reflections(cells: Cells, longest: float, shortest: float = 0.0) -> Reflecti
 
     Of +hkl and -hkl the one is kept whose first index that is not zero is positive.
     """
-    # |h| = |g . a| <= |g| |a|: the box of indices that holds the sphere.
+    # |h| = |g . a| <= |g| |a|: the box of indices that holds the sphere. In it every h and k have
+    # a column of l, of which only what lies in the sphere is listed.
     reach = (cells.lattice.norm(dim=2) * longest + 1e-9).floor().to(torch.int64)
-    widths = torch.stack([reach[:, 0] + 1, 2 * reach[:, 1] + 1, 2 * reach[:, 2] + 1], dim=1)
-    owner, place = ragged(widths.prod(dim=1))
-    across, deep = widths[owner, 2], widths[owner, 1]
-    hkl = torch.stack(
-        [
-            place // (across * deep),
-            place // across % deep - reach[owner, 1],
-            place % across - reach[owner, 2],
-        ],
-        dim=1,
-    )
-    h, k, l = hkl.unbind(dim=1)  # noqa: E741
-    half = (h > 0) | ((h == 0) & ((k > 0) | ((k == 0) & (l > 0))))
-    owner, hkl = owner[half], hkl[half]
+    deep = 2 * reach[:, 1] + 1
+    cell, place = ragged((reach[:, 0] + 1) * deep)
+    h, k = place // deep[cell], place % deep[cell] - reach[cell, 1]
+    first, last = _columns(cells, cell, torch.stack([h, k], dim=1), longest)
+    # Of +hkl and -hkl one: with h = 0 from k = 0 on, and there from l = 1 on.
+    first = torch.where((h == 0) & (k == 0), first.clamp(min=1), first)
+    column, step = ragged(torch.where((h == 0) & (k < 0), 0, (last - first + 1).clamp(min=0)))
+    hkl = torch.stack([h[column], k[column], first[column] + step], dim=1)
+    owner = cell[column]
     vectors = torch.einsum("ni,nij->nj", hkl.to(torch.float64), cells.reciprocal[owner])
     length = vectors.norm(dim=1)
     kept = (length <= longest) & (length >= shortest)
     return Reflections(owner[kept], hkl[kept], length[kept])
+
+
+def _columns(cells: Cells, cell: Tensor, hk: Tensor, longest: float) -> tuple[Tensor, Tensor]:
+    """(n,) first and last l of each column, none where the last is smaller.
+
+    |h a* + k b* + l c*| <= ``longest`` is a quadratic inequality in l; what rounding may leave out
+    is let in.
+    """
+    axes = cells.reciprocal
+    across = torch.einsum("ni,nij->nj", hk.to(torch.float64), axes[cell, :2])
+    up = axes[cell, 2]
+    square = (up * up).sum(dim=1)
+    middle = -(across * up).sum(dim=1) / square
+    # The part of the vector that l cannot change.
+    nearest = (across + middle[:, None] * up).square().sum(dim=1)
+    half = ((longest**2 - nearest) / square).clamp(min=-1.0)
+    width = torch.where(half >= -SLACK, half.clamp(min=0).sqrt() + SLACK, -1.0)
+    return (
+        torch.ceil(middle - width).to(torch.int64),
+        torch.floor(middle + width).to(torch.int64),
+    )
 
 
 def structure_factors(
