@@ -121,9 +121,11 @@ def _windows(window: int) -> tuple[int, ...]:
 @cache
 def _sides(points: int, reach: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Places to the left and right of each point, nearer where a pattern ends."""
-    place = torch.arange(points, device=device)
-    by = torch.minimum(torch.minimum(place, points - 1 - place), torch.tensor(reach, device=device))
-    return place - by, place + by
+    with torch.inference_mode(False):  # kept, so gradients may need them later
+        place = torch.arange(points, device=device)
+        most = torch.tensor(reach, device=device)
+        by = torch.minimum(torch.minimum(place, points - 1 - place), most)
+        return place - by, place + by
 
 
 def as_seen(counts: Tensor, window: int, *, root: bool = True) -> Tensor:

@@ -46,7 +46,11 @@ class Powder(BaseModel):
     )
     reflections: int = Field(512, gt=0, description="Strongest reflections kept of a crystal.")
     missing: float = Field(
-        0.1, ge=0, lt=1, description="Largest share of the angles that a measured pattern may lack."
+        0.1,
+        ge=0,
+        lt=1,
+        description="Largest share of the angles that a measured pattern may lack, at its ends or "
+        "in holes: where its angles are more than 0.3 degrees apart.",
     )
     assumed_wavelength: float | None = Field(
         None, gt=0, description="Of measured patterns that do not say theirs, Å; null refuses them."

@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 SAME = 2e-3  # relative: CuKa and CuKa1 differ by 0.0008, and are often confused in headers
 EDGE = 0.03  # share of the points whose median stands for what was not measured beside them
+APART = 0.3  # degrees between measured angles: over more, a peak may have been missed
+SHOWN = 3  # stretches without a measurement that a message names
 
 
 def resampled(
@@ -27,15 +29,19 @@ def resampled(
     """(points,) counts at the angles of a grid.
 
     A pattern of another wavelength is read off at the same Q, and its peaks are given the areas
-    they would have at these angles. Angles that were not measured get the background of the end
-    next to them.
+    they would have at these angles.
+
+    An angle counts as not measured beyond the ends of the pattern, and where the measured angles on
+    both sides are further apart than 0.3 degrees and than the steps of the grid. There the
+    background stands: the median of what is next to it at the ends, and a straight line between
+    the medians on both sides of a hole.
 
     Args:
         pattern: measured.
         grid: degrees of 2 theta at ``wavelength``.
         wavelength: of the grid, Å.
         polarized: whether the factor of the angle has polarization in it, as for X-rays.
-        missing: largest share of the grid that may lie outside the pattern.
+        missing: largest share of the grid that may not have been measured.
         assumed: wavelength of a pattern that does not say its own, Å.
 
     Raises:
@@ -57,15 +63,36 @@ def resampled(
         at = np.degrees(2 * np.arcsin(sine.clip(max=1.0)))
         at[sine >= 1] = np.inf
         factor = _area_factor(target, at, own / wavelength, polarized)
-    inside = (at >= pattern.two_theta[0]) & (at <= pattern.two_theta[-1])
+    apart = max(APART, grid.step)
+    inside = _measured(at, pattern.two_theta, apart)
     if inside.mean() < 1 - missing or not inside.any():
-        raise _too_short(pattern, target, inside, missing)
-    out = _filled(np.where(inside, at, 0), pattern, inside) * np.where(inside, factor, 1.0)
-    first, last = np.flatnonzero(inside)[[0, -1]]
-    edge = max(3, round(EDGE * len(target)))
-    out[:first] = np.median(out[first : first + edge])
-    out[last + 1 :] = np.median(out[max(last + 1 - edge, 0) : last + 1])
+        raise _too_little(pattern, target, inside, apart, missing)
+    out = _filled(at, pattern, inside) * np.where(inside, factor, 1.0)
+    return _with_background(out, inside)
+
+
+def _measured(at: Floats, angles: Floats, apart: float) -> NDArray[np.bool_]:
+    """(points,) whether each lies within the angles, between two that are close enough."""
+    after = np.searchsorted(angles, at, side="right").clip(1, len(angles) - 1)
+    close = angles[after] - angles[after - 1] < apart * (1 + 1e-6)
+    return (at >= angles[0]) & (at <= angles[-1]) & close
+
+
+def _with_background(out: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """Counts with the background of what is next to them where nothing was measured."""
+    out = out.copy()
+    known, edge = np.flatnonzero(inside), max(3, round(EDGE * len(out)))
+    for first, last in _stretches(~inside):
+        sides = known[known < first][-edge:], known[known > last][:edge]
+        ends = [float(np.median(out[one])) for one in sides if len(one)]
+        out[first : last + 1] = np.linspace(ends[0], ends[-1], last - first + 1)
     return out
+
+
+def _stretches(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last place of every run of true values."""
+    turns = np.flatnonzero(np.diff(chosen.astype(np.int8), prepend=0, append=0))
+    return [(int(first), int(end) - 1) for first, end in turns.reshape(-1, 2)]
 
 
 def _area_factor(there: Floats, at: Floats, ratio: float, polarized: bool) -> Floats:
@@ -87,35 +114,42 @@ def _area_factor(there: Floats, at: Floats, ratio: float, polarized: bool) -> Fl
 def _filled(at: Floats, pattern: PowderPattern, inside: NDArray[np.bool_]) -> Floats:
     """(points,) counts at these angles: means over a step of the grid where it is the wider one."""
     x, y = pattern.two_theta, pattern.counts
-    steps = np.gradient(at[inside]) if inside.sum() > 1 else np.zeros(1)
+    steps = np.full(len(at), np.inf)
+    there = np.isfinite(at)
+    steps[there] = np.gradient(at[there]) if there.sum() > 1 else 0.0
     out = np.zeros(len(at))
-    if np.median(np.diff(x)) > 0.7 * np.median(steps):
+    if np.median(np.diff(x)) > 0.7 * np.median(steps[inside]):
         out[inside] = np.interp(at[inside], x, y)
         return out
     total = np.concatenate([[0.0], np.cumsum(np.diff(x) * (y[1:] + y[:-1]) / 2)])
-    low = (at[inside] - steps / 2).clip(x[0], x[-1])
-    high = (at[inside] + steps / 2).clip(x[0], x[-1])
+    low = (at[inside] - steps[inside] / 2).clip(x[0], x[-1])
+    high = (at[inside] + steps[inside] / 2).clip(x[0], x[-1])
     out[inside] = (np.interp(high, x, total) - np.interp(low, x, total)) / (high - low)
     return out
 
 
-def _too_short(
-    pattern: PowderPattern, target: Floats, inside: NDArray[np.bool_], missing: float
+def _too_little(
+    pattern: PowderPattern,
+    target: Floats,
+    inside: NDArray[np.bool_],
+    apart: float,
+    missing: float,
 ) -> GnnmatError:
-    lacking = f"{target[0]:g} to {target[-1]:g}"
-    if inside.any():
-        first, last = target[inside][[0, -1]]
-        parts = []
-        if not inside[0]:
-            parts.append(f"{target[0]:g} to {first:.4g}")
-        if not inside[-1]:
-            parts.append(f"{last:.4g} to {target[-1]:g}")
-        lacking = " and ".join(parts)
+    runs = _stretches(~inside)
+    last = len(target) - 1
+    parts = [f"{target[max(a - 1, 0)]:.4g} to {target[min(b + 1, last)]:.4g}" for a, b in runs]
+    if len(parts) > SHOWN:
+        lacking = f"{', '.join(parts[:SHOWN])} degrees and {len(parts) - SHOWN} more stretches"
+    else:
+        lacking = f"{' and '.join(parts)} degrees"
+    x = pattern.two_theta
     return GnnmatError(
-        f"{pattern.id}: the pattern is too short: {lacking} degrees are missing, at the "
-        "wavelength of the model.",
-        why=f"It goes from {pattern.two_theta[0]:g} to {pattern.two_theta[-1]:g} degrees; the "
-        f"model looks at {target[0]:g} to {target[-1]:g}, and lacks {100 * (1 - inside.mean()):.0f}"
-        f"% of that.",
-        fix=f"Measure a wider range, or allow more than {100 * missing:.0f}%: input.missing=0.5",
+        f"{pattern.id}: too little was measured: {lacking} are missing, at the wavelength of the "
+        "model.",
+        why=f"It goes from {x[0]:g} to {x[-1]:g} degrees, with angles up to "
+        f"{np.diff(x).max():.3g} degrees apart: over more than {apart:.2g} nothing counts as "
+        f"measured. The model looks at {target[0]:g} to {target[-1]:g}, and lacks "
+        f"{100 * (1 - inside.mean()):.0f}% of that.",
+        fix="Measure a wider range, without holes and in finer steps, or allow more than "
+        f"{100 * missing:.0f}%: input.missing=0.5",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from gnnmat.sources.paths import expand_path
 from gnnmat.sources.powder_files import LARGEST, READERS, check_kind
 from gnnmat.sources.records import Refusal
 
-MOST_MEMBERS = 5_000  # of an archive, whose list is read anew for each of them
+MOST_MEMBERS = 5_000  # of an archive
+ARCHIVE = ".zip"
 LARGEST_ARCHIVE = 4_000_000_000  # bytes of all members together
 # What people keep beside their patterns and mean no pattern by.
 NOT_MEANT = {".md", ".rst", ".yaml", ".yml", ".html", ".pdf", ".py", ".ipynb", ".sh", ".log"}
@@ -82,7 +84,7 @@ def list_patterns(given: str, beside: str | None = None) -> tuple[list[PatternFi
             for one in sorted(path.rglob("*"))
             if one.is_file() and one.resolve() != table
         ]
-    elif path.is_file() and path.suffix.lower() == ".zip":
+    elif path.is_file() and path.suffix.lower() == ARCHIVE:
         found, refused = _members(path)
     elif path.is_file():
         found = [PatternFile(path.name, str(path))]
@@ -90,7 +92,7 @@ def list_patterns(given: str, beside: str | None = None) -> tuple[list[PatternFi
         raise GnnmatError(f"There is no file or folder '{path}'.")
     kept = []
     for one in found:
-        if not _is_meant(one.relative):
+        if not is_meant(one.relative):
             continue
         try:
             check_kind(one.relative, one.relative)
@@ -118,7 +120,8 @@ def digest(files: list[PatternFile]) -> str:
     return sha.hexdigest()
 
 
-def _is_meant(relative: str) -> bool:
+def is_meant(relative: str) -> bool:
+    """Whether a path below a folder may be meant as a pattern: no hidden file, no README."""
     path = PurePosixPath(relative)
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
     return not (hidden or path.suffix.lower() in NOT_MEANT or path.stem.upper() in READ_ME)
@@ -127,7 +130,10 @@ def _is_meant(relative: str) -> bool:
 def _members(path: Path) -> tuple[list[PatternFile], list[Refusal]]:
     """The files in an archive, sorted; a name that leads out of it is refused."""
     found, refused = [], []
-    members = [one for one in _listed(str(path), path.stat().st_mtime_ns) if not one.is_dir()]
+    try:
+        members = [one for one in _open(str(path)).infolist() if not one.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise GnnmatError(f"'{path}' is not a readable .zip archive.", why=str(error)) from error
     if len(members) > MOST_MEMBERS or sum(one.file_size for one in members) > LARGEST_ARCHIVE:
         size = sum(one.file_size for one in members) / 1e9
         raise GnnmatError(
@@ -146,18 +152,23 @@ def _members(path: Path) -> tuple[list[PatternFile], list[Refusal]]:
     return found, refused
 
 
+def _open(path: str) -> zipfile.ZipFile:
+    """The open archive, one a process: its list is read once, however many members are."""
+    found = os.stat(path)
+    return _opened(path, (found.st_mtime_ns, found.st_size, found.st_ino), os.getpid())
+
+
 @lru_cache(maxsize=2)
-def _listed(path: str, mtime: int) -> tuple[zipfile.ZipInfo, ...]:
-    """The list of an archive; ``mtime`` tells a replaced file from the one it replaced."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return tuple(archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise GnnmatError(f"'{path}' is not a readable .zip archive.", why=str(error)) from error
+def _opened(path: str, state: tuple[int, ...], process: int) -> zipfile.ZipFile:
+    """``state`` tells a replaced file from the one it replaced.
+
+    Forked processes share the place in a file where the next byte is read; each needs its own.
+    """
+    return zipfile.ZipFile(path)
 
 
 def _read_member(path: str, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive, archive.open(name) as stream:
+    with _open(path).open(name) as stream:
         # One byte more than allowed: an archive may lie about how long its members are.
         return _short(stream.read(LARGEST + 1), f"{path}: {name}")
 

@@ -15,20 +15,34 @@ import pandas as pd
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.diffraction.angles import emission
 from gnnmat.sources.columns import check_ids
+from gnnmat.sources.crystal_file import crystal_format
 from gnnmat.sources.listing import numbered
-from gnnmat.sources.pattern_listing import PatternFile, digest, list_patterns
+from gnnmat.sources.paths import expand_path
+from gnnmat.sources.pattern_listing import ARCHIVE, PatternFile, digest, is_meant, list_patterns
 from gnnmat.sources.powder_files import READERS, parse_powder
 from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 from gnnmat.sources.records import Records, Refusal
 
 
 def is_pattern(item: Any) -> bool:
-    """Whether an object is a pattern, or a path the file of one, or a folder with such files."""
-    if isinstance(item, (str, Path)):
-        path = Path(item)
-        inside = path.rglob("*") if path.is_dir() else [path]
-        return any(one.suffix.lower() in READERS for one in inside)
-    return isinstance(item, PowderPattern)
+    """Whether an object is a pattern, or a path the file of one, an archive, or a folder of such.
+
+    A folder with a crystal file in it is one of crystals, whose values or notes may lie beside them
+    as text. Archives hold no crystals.
+    """
+    if not isinstance(item, (str, Path)):
+        return isinstance(item, PowderPattern)
+    try:
+        path = expand_path(item)
+    except GnnmatError:
+        return False
+    if not path.is_dir():
+        return path.suffix.lower() in {*READERS, ARCHIVE} and not crystal_format(path)
+    inside = [one for one in path.rglob("*") if is_meant(one.relative_to(path).as_posix())]
+    files = [one for one in inside if one.is_file()]
+    return any(one.suffix.lower() in READERS for one in files) and not any(
+        crystal_format(one) for one in files
+    )
 
 
 def records_from_patterns(
@@ -65,7 +79,7 @@ def records_from_patterns(
             found, lost = _raws(item)
         except GnnmatError as error:
             name = given or (Path(item).stem if isinstance(item, (str, Path)) else str(place + 1))
-            refused.append(Refusal(name, str(item)[:200], str(error)))
+            refused.append(Refusal(name, str(item)[:200], error.sentence))
             continue
         refused += lost
         for raw in found:

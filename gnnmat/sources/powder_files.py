@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.paths import existing_file
-from gnnmat.sources.powder_formats import LARGEST, READERS, Held
+from gnnmat.sources.powder_columns import Held
+from gnnmat.sources.powder_formats import LARGEST, READERS
 from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 
 __all__ = ["LARGEST", "READERS", "check_kind", "parse_powder", "read_powder"]

@@ -5,84 +5,17 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.powder_columns import Columns, Held, columns, text_lines
 
-Floats = NDArray[np.float64]
 Element = ElementTree.Element
-Columns = tuple[Floats, Floats, float | None, float | None]
 
 LARGEST = 200_000_000  # bytes of a file or a member: a scan has some hundred thousand
-
-
-@dataclass(frozen=True)
-class Held:
-    """What a file holds, and its name for messages."""
-
-    name: str
-    content: bytes
-
-
-def _columns(file: Held) -> Columns:
-    """Lines of numbers; words are passed over before the first line of numbers, and comments."""
-    rows: list[tuple[float, float]] = []
-    for number, line in enumerate(_lines(file), start=1):
-        if not line or line[0] in "#;'!/\"":
-            continue
-        cells = [cell for cell in re.split(r"[,;\s]+", line) if cell]
-        if len(cells) == 1 and len(rows) > 1:
-            cells = _apart(cells[0], rows)
-        try:
-            rows.append((float(cells[0]), float(cells[1])))
-        except (ValueError, IndexError):
-            if rows:
-                raise GnnmatError(
-                    f"'{file.name}', line {number}: '{line[:60]}' is no angle with its counts.",
-                    fix="Leave the line out, or put # before it.",
-                ) from None
-    if not rows:
-        raise GnnmatError(f"'{file.name}' holds no line with an angle and its counts.")
-    table = np.array(rows)
-    return table[:, 0], table[:, 1], _said_wavelength(file), None
-
-
-def _apart(cell: str, rows: list[tuple[float, float]]) -> list[str]:
-    """Columns of fixed width that have run together, ``14.11851260``: the angle is the next one."""
-    whole, point, _ = cell.partition(".")
-    decimals = next((d for d in range(7) if all(round(x, d) == x for x, _ in rows)), 6)
-    cut = len(whole) + len(point) + decimals
-    step = rows[-1][0] - rows[-2][0]
-    try:
-        is_next = abs(float(cell[:cut]) - rows[-1][0] - step) < abs(step) / 2
-    except ValueError:
-        return [cell]
-    return [cell[:cut], cell[cut:]] if is_next and cell[cut:] else [cell]
-
-
-def _lines(file: Held) -> Iterator[str]:
-    if b"\0" in file.content[:1000]:
-        raise GnnmatError(f"'{file.name}' holds no text.", fix="Export it as text, in UTF-8.")
-    try:
-        text = file.content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = file.content.decode("latin-1")
-    for line in text.splitlines():
-        yield line.strip()
-
-
-def _said_wavelength(file: Held) -> float | None:
-    """A wavelength that a comment names, such as ``# wavelength = 1.5406``."""
-    for line in list(_lines(file))[:200]:
-        found = re.search(r"(?:wavelength|lambda|alpha1)[^0-9\n]{0,20}([0-9]+\.[0-9]+)", line, re.I)
-        if found and line[0] in "#;'!/\"":
-            return float(found.group(1))
-    return None
 
 
 def _name(element: Element) -> str:
@@ -133,7 +66,7 @@ def _ras(file: Held) -> Columns:
     facts: dict[str, float] = {}
     rows: list[list[float]] = []
     inside = False
-    for line in _lines(file):
+    for line in text_lines(file):
         if line.startswith("*RAS_INT_START"):
             inside = True
         elif line.startswith("*RAS_INT_END"):
@@ -173,7 +106,7 @@ def _brml(file: Held) -> Columns:
 
 
 READERS: dict[str, Callable[[Held], Columns]] = {
-    **dict.fromkeys((".xy", ".xye", ".txt", ".dat", ".csv"), _columns),
+    **dict.fromkeys((".xy", ".xye", ".txt", ".dat", ".csv"), columns),
     ".xrdml": _xrdml,
     ".ras": _ras,
     ".brml": _brml,

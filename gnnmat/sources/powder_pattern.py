@@ -62,7 +62,8 @@ def powder_pattern(
 
     Raises:
         GnnmatError: lengths differ, too few points, a value that is no number, negative counts,
-            angles outside 0 to 180 degrees or out of order, a wavelength that is none in Å.
+            angles outside 0 to 180 degrees, out of order or mostly repeated, a wavelength that is
+            none in Å.
     """
     x, y = np.asarray(two_theta, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     _check_values(id, x, y)
@@ -83,7 +84,14 @@ def powder_pattern(
             why="Several scans in one file, or columns exchanged.",
             fix="Give one scan with rising angles.",
         )
-    if (np.diff(x) == 0).any():
+    repeated = int((np.diff(x) == 0).sum())
+    if repeated > len(x) / 2:
+        raise GnnmatError(
+            f"{id}: {repeated} of {len(x)} angles repeat the one before.",
+            why="Digits behind a decimal point or comma may have been lost.",
+            fix="Write angles with all their digits; average what was measured many times.",
+        )
+    if repeated:
         x, back = np.unique(x, return_inverse=True)
         y = np.bincount(back, y) / np.bincount(back)
         notes.append("angles that were measured several times were averaged")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from gnnmat.sources.unmasked import name_unmasked
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
 from gnnmat.train.domain import unseen_elements, with_elements
+from gnnmat.train.joined_tables import predict_apart, with_refused
 from gnnmat.train.prediction_table import prediction_table
 
 
@@ -100,7 +102,8 @@ class Predictor:
 
         Args:
             structures: paths (files or folders), pymatgen ``Structure``, ASE ``Atoms``,
-                ``Crystal``, in any mixture; one of them alone; or records of a source.
+                ``Crystal``, in any mixture; one of them alone; or records of a source. A run on
+                powder patterns also takes measured ones: files, folders, .zip, `PowderPattern`.
             ids: names, one a structure; default file stems and positions.
             state: what a model with a state must know beside the structures, by name: one value
                 for all, or one each; columns of records need not be repeated.
@@ -124,6 +127,10 @@ class Predictor:
             records = structures if layout is None else on_axes(structures, layout)
         else:
             several = structures if isinstance(structures, (list, tuple)) else [structures]
+            measured = self._measured(several)
+            if len(set(measured)) > 1:
+                each = partial(self.predict, state=state, batch_size=batch_size, quiet=quiet)
+                return predict_apart(each, several, measured, ids, state, wavelength)
             records = self.records(several, ids, wavelength)
         if not len(records):
             first = records.refused[0] if records.refused else None
@@ -148,7 +155,7 @@ class Predictor:
                 table = with_elements(table, self.unseen(dataset))
         table = table.drop(columns="row").assign(refused="")
         if dataset.refused:
-            table = _with_refused(table, dataset, records)
+            table = with_refused(table, dataset.refused, records.ids)
         return table
 
     def records(
@@ -162,7 +169,10 @@ class Predictor:
         A spectrum without a mask gets that of the run's instrument if it is zero under it; a
         warning names those that have none then.
         """
-        if isinstance(self.trained.config.input, Powder) and any(map(is_pattern, items)):
+        measured = self._measured(items)
+        if len(set(measured)) > 1:
+            raise GnnmatError("Crystals and measured powder patterns were given together.")
+        if any(measured):
             return records_from_patterns(items, ids, wavelength=wavelength)
         if wavelength is not None:
             raise GnnmatError(
@@ -178,6 +188,11 @@ class Predictor:
         if augment.options.mask:
             name_unmasked(records)
         return records
+
+    def _measured(self, items: Sequence[Any]) -> list[bool]:
+        """Whether each is a measured pattern, or files of some, for a run that knows them."""
+        knows = isinstance(self.trained.config.input, Powder)
+        return [knows and is_pattern(item) for item in items]
 
     def unseen(self, dataset: SampleDataset) -> list[tuple[str, ...]]:
         """The elements of each crystal that the training data do not have."""
@@ -217,17 +232,6 @@ class Predictor:
             batch_size=batch_size,
         )
         return prediction_table(trained.task, dataset, rows, decoded, formulas(dataset))
-
-
-def _with_refused(table: pd.DataFrame, dataset: SampleDataset, records: Records) -> pd.DataFrame:
-    """The table with a row for every refused input, at the place it was given."""
-    lost = pd.DataFrame(
-        [{"id": one.id, "formula": "", "refused": one.reason} for one in dataset.refused]
-    )
-    order = {str(name): place for place, name in enumerate(records.ids)}
-    joined = pd.concat([table, lost], ignore_index=True)
-    place = joined["id"].map(order).fillna(len(order))
-    return joined.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
 def load(run: str | Path, *, model: Encoder | None = None) -> Predictor:

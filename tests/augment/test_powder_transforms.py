@@ -121,3 +121,13 @@ def test_a_short_pattern_ends_in_the_background_beside_its_end() -> None:
     found = shortened(rising, torch.tensor([0.5]))[0]
     assert found[99] == 99.0
     assert float(found[150]) == pytest.approx(96.5, abs=1)
+
+
+def test_gradients_go_through_after_a_prediction() -> None:
+    """What is cached while predicting must not break a later training."""
+    counts = torch.rand(1, 83, dtype=torch.float64) + 1
+    with torch.inference_mode():
+        as_seen(counts, 7)
+    asked = counts.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(as_seen(asked, 7, root=False).sum(), asked)
+    assert slope.abs().max() > 0

@@ -64,19 +64,23 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
         *options.set,
     ]
     config = load_pu("synthesizability", settings)
-    found = learn_pu(config, options.folder / options.part, console=Console(stderr=True))
+    place = options.folder / "-".join([options.part, *options.variant.split()])
+    found = learn_pu(config, place, console=Console(stderr=True))
     summary, title = found.summary, column
-    if config.options.by != "formula":
-        title += f", folds by {config.options.by}"
+    if options.variant:
+        title += f", {options.variant}"
+    fits = f"{summary['fits']} fits of {config.run.trainer.epochs} epochs"
+    if config.options.method == "heads":
+        fits = f"{summary['fits']} heads on an encoder that has learned formation energies"
     note = (
         f"{summary['positives']:,} positive and {summary['unlabelled']:,} unlabelled crystals, "
-        f"{summary['fits']} fits of {config.run.trainer.epochs} epochs, each row scored by fits of "
-        f"another {config.options.by}; range: 95% bootstrap over formulas"
+        f"{fits}, each row scored by fits of another {config.options.by}; "
+        "range: 95% bootstrap over formulas"
     )
     rows = []
     for one in summary["models"]:
         at = next(value for value in one["recall_at"] if value["share"] == SHARE)
-        mine = one["name"] == "this model" and options.part == "jang"
+        mine = one["name"] == "this model" and options.part == "jang" and not options.variant
         rows.append(
             row(
                 f"{title}: recall at {SHARE:.1%} of the unlabelled, {one['name']}",
@@ -100,7 +104,7 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     ):
         ends = {"low": 100 * one["low"], "high": 100 * one["high"]}
         rows.append(row(f"{title}: {what}", 100 * one["value"], "%", **ends))
-    if options.part == "jang":
+    if options.part == "jang" and not options.variant:
         rows += later(found)
     return [*rows, *cost(config, found, options)]
 
@@ -280,6 +284,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=[*LABELS, "control"])
     parser.add_argument("--folder", type=Path, default=Path("runs/pu"), help="of the runs")
+    parser.add_argument("--variant", default="", help="words for rows and results, as 'heads'")
     parser.add_argument("--limit", type=int, help="crystals of the control")
     parser.add_argument("--trunk", type=Path, help="run whose encoder the control's heads judge by")
     parser.add_argument("--set", action="append", default=[], help="option of every fit")
@@ -289,7 +294,8 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     options.folder = options.folder.resolve()
     rows = control(options) if options.part == "control" else ranked(options)
-    write(f"synthesizability_{options.part}", "materials_project", rows, options.json)
+    name = "_".join(["synthesizability", options.part, *options.variant.split()])
+    write(name, "materials_project", rows, options.json)
 
 
 if __name__ == "__main__":

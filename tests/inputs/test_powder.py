@@ -131,6 +131,63 @@ def test_what_is_missing_at_the_ends_becomes_background() -> None:
     np.testing.assert_allclose(found[x > 78], 10.0, atol=1e-6)
 
 
+def test_a_hole_in_the_middle_is_missing_and_no_straight_line() -> None:
+    parts = np.linspace(8, 30, 1100), np.linspace(55, 85, 1500)
+    holed = pattern(np.concatenate(parts), (20.0, 60.0))
+    with pytest.raises(GnnmatError, match=r": 29\.95 to 55 degrees are missing") as caught:
+        resampled(holed, GRID, FIRST)
+    assert "up to 25 degrees apart" in caught.value.why
+    assert "lacks 36%" in caught.value.why
+    found = resampled(holed, GRID, FIRST, missing=0.5)
+    x = GRID.angles.numpy()
+    there = (x < 30) | (x > 55)
+    full = pattern(np.linspace(8, 85, 3851), (20.0, 60.0))
+    np.testing.assert_allclose(found[there], resampled(full, GRID, FIRST)[there], atol=3.0)
+    np.testing.assert_allclose(found[~there], 10.0, atol=1e-6)
+
+
+def test_a_hole_is_filled_from_background_to_background() -> None:
+    angles = np.linspace(8, 85, 3851)
+    angles = angles[(angles < 40) | (angles > 44)]
+    counts = np.where(angles < 42, 20.0, 60.0)
+    counts[np.flatnonzero(angles < 42)[-1]] = 5000.0  # the hole begins on a peak
+    found = resampled(powder_pattern("film", angles, counts, wavelength=FIRST), GRID, FIRST)
+    inside = (GRID.angles.numpy() > 40.1) & (GRID.angles.numpy() < 43.9)
+    assert (np.diff(found[inside]) > 0).all()
+    assert 20 <= found[inside].min() < 22
+    assert 58 < found[inside].max() <= 60
+
+
+def test_a_pattern_that_is_far_too_coarse_is_missing_everywhere() -> None:
+    fine = Grid(10, 80, 2048)
+    coarse = pattern(np.linspace(9, 81, 12), (30.0,))
+    with pytest.raises(GnnmatError, match="10 to 80 degrees are missing") as caught:
+        resampled(coarse, fine, FIRST, missing=0.5)
+    assert "up to 6.55 degrees apart" in caught.value.why
+    assert "in finer steps" in caught.value.fix
+    resampled(pattern(np.arange(9, 81.1, 0.3), (30.0,)), fine, FIRST)
+    # A model that looks at every degree needs no finer steps than that.
+    resampled(pattern(np.arange(9.0, 82.0), (30.0,)), Grid(10, 80, 71), FIRST)
+
+
+def test_many_holes_are_told_by_the_first_ones() -> None:
+    angles = np.arange(7.005, 83, 0.02)
+    gone = pattern(angles[((angles + 1) % 10) < 6], (11.0,))  # 9 to 15, 19 to 25, ...
+    named = r": 14\.95 to 19\.05, 24\.95 to 29\.05, 34\.95 to 39\.05 degrees and 4 more stretches"
+    with pytest.raises(GnnmatError, match=named):
+        resampled(gone, GRID, FIRST)
+
+
+def test_a_hole_of_another_wavelength_lies_where_it_was_measured() -> None:
+    cobalt = WAVELENGTHS["CoKa1"]
+    parts = np.linspace(5, 40, 2000), np.linspace(70, 110, 2000)
+    holed = pattern(np.concatenate(parts), (20.0,), cobalt)
+    here = [np.degrees(2 * np.arcsin(np.sin(np.radians(a / 2)) * FIRST / cobalt)) for a in (40, 70)]
+    with pytest.raises(GnnmatError, match=f"{here[0]:.0f}.* to {here[1]:.0f}"):
+        resampled(holed, GRID, FIRST)
+    resampled(holed, GRID, FIRST, missing=0.5)
+
+
 def test_a_pattern_without_wavelength_is_refused_unless_one_is_assumed() -> None:
     silent = pattern(GRID.angles.numpy(), (30.0,), None)
     with pytest.raises(GnnmatError, match="nobody said at which wavelength"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,56 @@ def test_patterns_files_and_folders_are_told_from_crystals(folder: Path) -> None
     assert is_pattern(str(folder))
     assert not is_pattern("crystal.cif")
     assert not is_pattern(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.cif", "README.txt"], False),
+        (["a.cif", "id_prop.csv"], False),
+        (["a.cif", "notes.txt"], False),
+        (["deep/POSCAR", "deep/energies.dat"], False),
+        (["a.cif.gz", "b.xy"], False),
+        (["a.cif", ".x.txt"], False),
+        (["README.txt", ".x.txt", ".git/one.xy"], False),
+        (["__MACOSX/one.xy"], False),
+        ([], False),
+        (["one.xy", "README.txt"], True),
+        (["deep/one.txt", "notes.md"], True),
+        (["one.xy", ".old/a.cif"], True),
+    ],
+)
+def test_a_folder_is_of_patterns_if_it_holds_some_and_no_crystal(
+    names: list[str], expected: bool, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert is_pattern(tmp_path) is expected
+    assert is_pattern(str(tmp_path)) is expected
+
+
+def test_single_paths_are_told_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_pattern("films.zip")
+    assert is_pattern("scan.TXT")
+    assert not is_pattern("POSCAR.txt")
+    assert not is_pattern("a.cif.gz")
+    monkeypatch.setenv("FILMS", str(tmp_path))
+    (tmp_path / "one.xy").write_text("x")
+    assert is_pattern("$FILMS")
+    assert not is_pattern("$NOT_SET_ANYWHERE/films")
+
+
+def test_an_archive_is_opened_like_a_folder(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "films.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("one.xy", "two.xy"):
+            archive.write(folder / name, f"top/{name}")
+    records = records_from_patterns([path])
+    assert list(records.ids) == ["one", "two"]
+    assert all(len(records.read(raw)) == 50 for raw in records.raws)
 
 
 def test_records_hold_all_of_them_by_name(folder: Path) -> None:

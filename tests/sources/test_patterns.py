@@ -210,6 +210,40 @@ def test_archives_that_are_too_large_are_not_read(
         opened(path)
 
 
+def test_an_archive_is_opened_once_however_many_patterns_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "films.zip", {f"a/{n}.xy": TEXT for n in range(40)})
+    plain = opened(films(tmp_path / "films", {f"a/{n}.xy": TEXT for n in range(40)}))
+    openings = []
+
+    class Counting(zipfile.ZipFile):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            openings.append(given)
+            super().__init__(*given, **more)
+
+    monkeypatch.setattr(zipfile, "ZipFile", Counting)
+    records = opened(path)
+    assert not [one for one in run_items(records.read, records.raws, quiet=True)
+                if isinstance(one, Failure)]  # fmt: skip
+    assert len(openings) == 1
+    assert records.fingerprint == plain.fingerprint
+
+
+def test_an_archive_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    path = archive(tmp_path / "films.zip", {"a.xy": TEXT})
+    first = opened(path)
+    old = first.read(first.raws[0]).counts
+    path.unlink()
+    archive(path, {"a.xy": TEXT.replace("100", "900"), "b.xy": TEXT})
+    second = opened(path)
+    assert second.ids == ["a", "b"]
+    assert second.fingerprint != first.fingerprint
+    assert second.read(second.raws[0]).counts[0] == 900 != old[0]
+    path.unlink()
+    assert "cannot be read" in run_items(second.read, second.raws, quiet=True)[0].reason
+
+
 @pytest.mark.parametrize(
     ("files", "options", "words"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gnnmat.errors import GnnmatError
 from gnnmat.sources.objects import records_from_objects
 from gnnmat.sources.powder_pattern import powder_pattern
 from gnnmat.train.checkpoint import build
@@ -88,9 +90,37 @@ def _ask_of_measurements(predictor: Any, run: Path, folder: Path) -> None:
     probabilities = table["probability"].to_numpy()
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-6)
     assert "nobody said at which wavelength" in table["refused"].iloc[2]
+    _ask_of_both_kinds(predictor, pattern, file, folder)
     labelled = predictor.records([pattern])
     labelled = type(labelled)(**{**vars(labelled), "table": labelled.table.assign(type=["fcc"])})
     assert len(evaluate_run(run, labelled).predictions) == 1
+
+
+def _ask_of_both_kinds(predictor: Any, pattern: Any, file: Path, folder: Path) -> None:
+    copper = folder / "film.cif"
+    lattice, frac = 3.6, ("0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0")
+    sites = "".join(f"Cu{n} Cu {one}\n" for n, one in enumerate(frac))
+    copper.write_text(
+        f"data_a\n_cell_length_a {lattice}\n_cell_length_b {lattice}\n_cell_length_c {lattice}\n"
+        "_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n"
+        "_atom_site_label\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n"
+        f"_atom_site_fract_z\n{sites}"
+    )
+    bad, packed = folder / "bad.cif", folder / "films.zip"
+    bad.write_text("this is no crystal")
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(file, "top/other.xy")
+    table = predictor.predict([bad, copper, file, packed, crystals.iron(), pattern])
+    names = ["bad", "film", "film (2)", "other", "structure-5", "film (3)"]
+    assert list(table["id"]) == names
+    assert list(table["formula"]) == ["", "Cu", "", "", "Fe", ""]
+    assert [bool(one) for one in table["refused"]] == [True, *[False] * 5]
+    alone = predictor.predict([copper])["probability"].iloc[0]
+    assert table["probability"].iloc[1] == pytest.approx(alone, abs=1e-6)
+    measured = predictor.predict([pattern])["probability"].iloc[0]
+    assert table["probability"].iloc[[2, 3, 5]].tolist() == pytest.approx([measured] * 3, abs=1e-6)
+    with pytest.raises(GnnmatError, match="Crystals and measured powder patterns"):
+        predictor.records([copper, file])
 
 
 def test_the_encoder_is_built_for_what_the_augmentation_hands_on() -> None:

@@ -67,7 +67,10 @@ def ball(crystal: CellLike, radius: float, centre: Floats | None = None) -> Clus
 
 
 def nearest_atoms(crystal: CellLike, count: int, centre: Floats | None = None) -> Cluster:
-    """The ``count`` atoms of a crystal nearest to a point; whole shells are kept or left out last.
+    """The ``count`` atoms of a crystal nearest to a point.
+
+    Of the outermost shell, where it does not fit as a whole, those with the lowest z are kept, then
+    y, then x.
 
     Raises:
         GnnmatError: fewer than one atom is asked for.

@@ -87,6 +87,13 @@ def test_nearest_atoms_are_the_nearest_and_the_same_for_any_cell() -> None:
     np.testing.assert_allclose(far[0], far[1], atol=1e-9)
 
 
+def test_a_shell_that_does_not_fit_is_cut_from_the_top() -> None:
+    found = nearest_atoms(crystals.copper(3.6), 3)  # one atom, and 2 of its 12 neighbours
+    ranked = sorted(ball(crystals.copper(3.6), 2.6).positions.round(6)[:, [2, 1, 0]].tolist())
+    lowest = [one for one in ranked if np.any(one)][:2]
+    np.testing.assert_allclose(found.positions[1:][:, [2, 1, 0]], lowest, atol=1e-6)
+
+
 def test_empty_clusters_are_refused() -> None:
     with pytest.raises(GnnmatError, match="holds no atoms"):
         ball(crystals.copper(), 0.0)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import voigt_profile
 
+from gnnmat.simulation.diffraction import drawing
 from gnnmat.simulation.diffraction.angles import Grid, emission
 from gnnmat.simulation.diffraction.cells import Cells
 from gnnmat.simulation.diffraction.drawing import (
@@ -119,6 +120,33 @@ def test_a_doublet_has_two_lines_and_padding_none() -> None:
     assert areas[0].tolist() == [1.0, 0, 0, 0.5, 0, 0]
     assert lines(length, torch.ones(1, 3), "CuKa1", "none")[0].shape == (1, 3)
     assert emission(1.5) == ((1.5, 1.0),)
+
+
+@pytest.mark.parametrize("points", [2048, 16384])
+@pytest.mark.parametrize("centre", [8.0, 10.0, 11.0, 79.0, 82.0])
+def test_lines_near_an_end_are_drawn_once_on_any_grid(points: int, centre: float) -> None:
+    grid, gaussian, lorentzian = Grid(10, 80, points), 0.12, 0.6
+    widths = torch.full((1, 2), gaussian).double(), torch.full((1, 2), lorentzian).double()
+    one = torch.tensor([[centre]]).double()
+    found = draw_lines(one, torch.ones(1, 1).double(), grid, *widths)[0]
+    sigma = gaussian / math.sqrt(8 * math.log(2))
+    away = (grid.angles - centre).numpy()
+    expected = torch.from_numpy(voigt_profile(away, sigma, lorentzian / 2))
+    top = voigt_profile(0.0, sigma, lorentzian / 2)
+    # Of the height: a line outside comes back over 6 degrees, 0.3^2 / 6^2 and what a Voigt has.
+    assert float((found - expected).abs().max()) < 0.004 * top
+
+
+def test_what_was_drawn_without_gradients_does_not_spoil_gradients() -> None:
+    drawing._transforms.cache_clear()
+    wide = torch.full((1, 2), 0.5, dtype=torch.float64)
+    line = torch.tensor([[40.0]]).double(), torch.ones(1, 1).double()
+    with torch.inference_mode():
+        draw_lines(*line, GRID, wide, wide)
+    widths = wide.clone().requires_grad_()
+    draw_lines(*line, GRID, widths, wide).square().sum().backward()
+    assert widths.grad is not None
+    assert float(widths.grad.abs().sum()) > 0
 
 
 def test_lines_beside_the_grid_are_not_drawn() -> None:
