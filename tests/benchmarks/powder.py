@@ -1,8 +1,9 @@
 """Crystal system and space group from simulated powder patterns, split by formula.
 
-Beside all test crystals stand those whose prototype no training crystal has. Crystals of the Materials Project table whose group does not change between tolerances of 0.01 and
-0.1 Å. Patterns are drawn with an instrument, texture, background and noise of their own, in
-training anew in every epoch.
+Beside all test crystals stand those whose prototype no training crystal has. Crystals are those of
+the Materials Project table whose group does not change between tolerances of 0.01 and 0.1 Å.
+Patterns are drawn with an instrument, texture, background and noise of their own, in training anew
+in every epoch.
 """
 
 from __future__ import annotations

@@ -163,8 +163,8 @@ MODELS = {
         data="simulated patterns of crystals of the Materials Project",
         limits=(
             "Mixtures of phases: it was taught with one phase and at most a few foreign lines.",
-            "Space groups are a guess: on simulated patterns a forest that knows the composition and "
-            "no pattern is right as often.",
+            "Space groups are a guess: on simulated patterns a forest that knows the composition "
+            "and no pattern is right as often.",
             "Accuracies are those on simulated patterns; of measured thin films few are known.",
             "Crystals whose space group changes between tolerances of 0.01 and 0.1 Å were left "
             "out.",
