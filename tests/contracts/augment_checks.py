@@ -190,6 +190,35 @@ def check_measurement_does_not_depend_on_its_row(case: AugmentCase) -> None:
     assert_same(augment(given, "none"), augment(renumbered, "none"), "another row")
 
 
+def draws_for(case: AugmentCase) -> tuple[Draw, ...]:
+    """The draws that are any: those in which samples differ from what measurements become."""
+    augment, given = case.fresh(), case.batch()
+    plain = seen(augment(given, "none"))
+    made = {draw: seen(augment(given, draw, 1, 2)) for draw in get_args(Draw)}
+    return tuple(draw for draw, found in made.items() if not alike(found, plain))
+
+
+def alike(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    """Whether all that both have is the same."""
+    return all(torch.equal(one[name], two[name]) for name in one.keys() & two.keys())
+
+
+def check_each_row_seed_and_epoch_is_drawn_anew(case: AugmentCase) -> None:
+    """Two samples that are equal but for their row are drawn apart, and so are two epochs."""
+    augment = case.fresh()
+    for draw in draws_for(case):
+        for place in (0, 1):
+            twice = case.batch((place, place))
+            twice.row = torch.tensor([3, 4])
+            made = seen(augment(twice, draw, 1, 2))
+            one, two = ({name: made[name][at] for name in made} for at in (0, 1))
+            assert not alike(one, two), f"{draw}: rows 3 and 4 are drawn alike"
+            again = seen(augment(twice, draw, 2, 2))
+            assert not alike(made, again), f"{draw}: seeds 1 and 2 are drawn alike"
+            later = seen(augment(twice, draw, 1, 3))
+            assert draw == "fixed" or not alike(made, later), "epochs 2 and 3 are drawn alike"
+
+
 def check_has_no_parameters(case: AugmentCase) -> None:
     """It learns nothing: an optimizer would move what a checkpoint calls state."""
     assert not list(case.fresh().parameters()), "has parameters"
@@ -210,6 +239,7 @@ AUGMENT_CHECKS = (
     check_sample_does_not_depend_on_its_batch,
     check_fixed_draws_are_fixed,
     check_measurement_does_not_depend_on_its_row,
+    check_each_row_seed_and_epoch_is_drawn_anew,
     check_has_no_parameters,
     check_state_restores_it,
 )

@@ -101,6 +101,26 @@ class DisturbsMeasurements(Sound):
         return super().forward(batch, "fixed", 0, epoch)
 
 
+class DrawsOneNoiseForAllRows(Sound):
+    def noise(self, draw: Draw, seed: int, epoch: int, row: int) -> torch.Tensor:
+        return super().noise(draw, seed, epoch, 0)
+
+
+class DrawsOneNoiseForScoredRows(Sound):
+    def noise(self, draw: Draw, seed: int, epoch: int, row: int) -> torch.Tensor:
+        return super().noise(draw, seed, epoch, row if draw == "train" else 0)
+
+
+class ForgetsItsSeed(Sound):
+    def noise(self, draw: Draw, seed: int, epoch: int, row: int) -> torch.Tensor:
+        return super().noise(draw, 0, epoch, row)
+
+
+class DrawsTheSameInEveryEpoch(Sound):
+    def noise(self, draw: Draw, seed: int, epoch: int, row: int) -> torch.Tensor:
+        return super().noise(draw, seed, 0, row)
+
+
 class LearnsItsLevel(Sound):
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
@@ -120,6 +140,7 @@ class KeepsItsLevelToItself(Sound):
         return self.factor * super().noise(draw, seed, epoch, row) + self.factor
 
 
+anew = checks.check_each_row_seed_and_epoch_is_drawn_anew
 TWINS: list[tuple[Callable[[AugmentCase], None], type[Sound], str]] = [
     (checks.check_keeps_shapes_and_stays_finite, ReturnsDouble, "torch.float64"),
     (checks.check_keeps_shapes_and_stays_finite, DividesByWhatIsZero, "not finite"),
@@ -130,6 +151,10 @@ TWINS: list[tuple[Callable[[AugmentCase], None], type[Sound], str]] = [
     (checks.check_sample_does_not_depend_on_its_batch, ScalesByTheBatch, "of a batch"),
     (checks.check_fixed_draws_are_fixed, LooksAtTheEpochAlways, "another epoch"),
     (checks.check_measurement_does_not_depend_on_its_row, DisturbsMeasurements, "another row"),
+    (anew, DrawsOneNoiseForAllRows, "train: rows 3 and 4 are drawn alike"),
+    (anew, DrawsOneNoiseForScoredRows, "fixed: rows 3 and 4 are drawn alike"),
+    (anew, ForgetsItsSeed, "seeds 1 and 2 are drawn alike"),
+    (anew, DrawsTheSameInEveryEpoch, "epochs 2 and 3 are drawn alike"),
     (checks.check_has_no_parameters, LearnsItsLevel, "parameters"),
     (checks.check_state_restores_it, KeepsItsLevelToItself, "restored"),
 ]
@@ -161,6 +186,17 @@ def test_check_fails_for(
 def test_no_augmentation_escapes_for_want_of_samples() -> None:
     assert {name.partition("-")[0] for name in CASES} == set(members(Augment))
     assert {"powder_measurement-peaks", "powder_measurement-patterns"} <= set(CASES)
+
+
+def test_those_that_draw_are_seen_to_draw() -> None:
+    found = {name: checks.draws_for(case) for name, case in CASES.items()}
+    expected: dict[str, tuple[Draw, ...]] = {
+        "ins_measurement-images": ("train", "fixed"),
+        "powder_measurement-peaks": ("train", "fixed"),
+        "powder_measurement-patterns": ("train",),  # measured ones are scored as they are
+        "fingerprint-clusters": ("train", "fixed"),
+    }
+    assert found | expected == found
 
 
 def test_check_fails_for_one_that_promises_another_shape() -> None:
