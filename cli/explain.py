@@ -194,6 +194,7 @@ def _pattern(
     label: str,
     wavelength: str | None,
 ) -> None:
+    from gnnmat.workflows.beside import check_beside
     from gnnmat.workflows.explain_pattern import explain_pattern
     from gnnmat.workflows.explain_pattern_files import write_pattern
 
@@ -201,6 +202,7 @@ def _pattern(
 
     page = output or Path(f"{sample.stem}-explanation.html")
     check_output(page)
+    check_beside(page, [sample])
     options: Any = {"label": label or None, "method": method or None, "wavelength": wavelength}
     found = explain_pattern(run, sample, **options)
     files = write_pattern(found, page, model=run)

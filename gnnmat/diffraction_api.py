@@ -120,6 +120,7 @@ def match_pattern(
         ``table`` (a row a candidate), ``candidates``, ``searched``, ``refused``, ``notes``.
     """
     from gnnmat.sources.powder_files import read_powder
+    from gnnmat.workflows.beside import check_beside
     from gnnmat.workflows.diffraction.beam import beam_of
     from gnnmat.workflows.diffraction.match import check_span
     from gnnmat.workflows.diffraction.match import match_pattern as _match
@@ -128,6 +129,8 @@ def match_pattern(
     from gnnmat.workflows.diffraction.search_match import Scan
 
     check_elements(elements)
+    if output is not None:
+        check_beside(output, [pattern, *structures])
     measured = read_powder(pattern) if isinstance(pattern, (str, Path)) else pattern
     beam = beam_of(measured, radiation, wavelength)
     check_span(measured)

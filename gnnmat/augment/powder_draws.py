@@ -15,8 +15,7 @@ from gnnmat.augment.defects import random_strain
 from gnnmat.augment.measurement import log_even
 
 if TYPE_CHECKING:
-    from gnnmat.augment.defects import random_strain
-from gnnmat.augment.powder_measurement import PowderMeasurement
+    from gnnmat.augment.powder_measurement import PowderMeasurement
 
 SPURIOUS = 6  # lines of other phases that a pattern can have
 STRONGEST = 30  # reflections among whose directions a preferred one is drawn

@@ -150,6 +150,6 @@ def _too_little(
         f"{np.diff(x).max():.3g} degrees apart: over more than {apart:.2g} nothing counts as "
         f"measured. The model looks at {target[0]:g} to {target[-1]:g}, and lacks "
         f"{100 * (1 - inside.mean()):.0f}% of that.",
-        fix="Measure a wider range, without holes and in finer steps, or allow more than "
-        f"{100 * missing:.0f}%: input.missing=0.5",
+        fix="Measure a wider range, without holes and in finer steps, or train a model that allows "
+        f"more than {100 * missing:.0f}%: --set input.missing=0.5",
     )

@@ -19,7 +19,7 @@ from gnnmat.sources.crystal_file import crystal_format
 from gnnmat.sources.listing import numbered
 from gnnmat.sources.paths import expand_path
 from gnnmat.sources.pattern_listing import ARCHIVE, PatternFile, digest, is_meant, list_patterns
-from gnnmat.sources.powder_files import READERS, parse_powder
+from gnnmat.sources.powder_files import PICTURES, READERS, parse_powder
 from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 from gnnmat.sources.records import Records, Refusal
 
@@ -37,7 +37,9 @@ def is_pattern(item: Any) -> bool:
     except GnnmatError:
         return False
     if not path.is_dir():
-        return path.suffix.lower() in {*READERS, ARCHIVE} and not crystal_format(path)
+        # Pictures too: whoever reads them says what to do with those of a detector.
+        known = {*READERS, ARCHIVE, *PICTURES}
+        return path.suffix.lower() in known and not crystal_format(path)
     inside = [one for one in path.rglob("*") if is_meant(one.relative_to(path).as_posix())]
     files = [one for one in inside if one.is_file()]
     return any(one.suffix.lower() in READERS for one in files) and not any(

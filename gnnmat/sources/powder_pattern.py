@@ -75,7 +75,7 @@ def powder_pattern(
             )
     notes: list[str] = []
     if (np.diff(x) < 0).all():
-        x, y = x[::-1], y[::-1]
+        x, y = x[::-1].copy(), y[::-1].copy()
         notes.append("angles fell, and were turned around")
     if (np.diff(x) < 0).any():
         place = int(np.flatnonzero(np.diff(x) < 0)[0])

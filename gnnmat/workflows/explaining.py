@@ -131,6 +131,7 @@ def _pattern(
     wavelength: str | float | None,
     others: tuple[Any, ...],
 ) -> PatternExplanation:
+    from gnnmat.workflows.beside import check_beside
     from gnnmat.workflows.explain_pattern import explain_pattern
     from gnnmat.workflows.explain_pattern_files import write_pattern
 
@@ -138,6 +139,8 @@ def _pattern(
         raise GnnmatError(
             "Target, atom, state and model are chosen for crystals, and this run knows patterns."
         )
+    if output is not None:
+        check_beside(output, [sample])
     chosen = cast("Method | None", method)
     found = explain_pattern(run, sample, label=label, method=chosen, wavelength=wavelength)
     if output is not None:

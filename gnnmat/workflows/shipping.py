@@ -128,10 +128,11 @@ def half_precision_error(run: Path, folder: Path, samples: Any) -> dict[str, flo
         The largest difference over the standard deviation of the truths the run knows.
     """
     whole, halved = (load_model(one).predict(samples) for one in (run, folder))
-    for column in ("score", "probability"):  # between 0 and 1, as wide as a spread can be
-        if column in whole:
-            moved = (whole[column] - halved[column]).abs().groupby(whole["target"]).max()
-            return {str(name): float(value) for name, value in moved.items()}
+    columns = [name for name in whole if name == "score" or name.startswith("probability_")]
+    if columns:  # between 0 and 1, as wide as a spread can be
+        both = (whole[columns].astype(float) - halved[columns].astype(float)).abs().max(axis=1)
+        moved = both.groupby(whole["target"]).max()
+        return {str(name): float(value) for name, value in moved.items()}
     truths = open_run(run).predictions.groupby("target")["truth"].std()
     moved = (whole["prediction"] - halved["prediction"]).abs().groupby(whole["target"]).max()
     return {str(name): float(moved[name] / truths[name]) for name in moved.index}

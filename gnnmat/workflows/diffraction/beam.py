@@ -19,6 +19,7 @@ USUAL: dict[str, tuple[str | float, float, float]] = {
     "neutron": (1.54, 5.0, 120.0),
     "electron": (0.02508, 0.2, 2.5),
 }
+SAME = 1e-3  # of each other, that wavelengths of one line are written down apart
 SECOND_SHARE = 0.5  # K-alpha 2 over K-alpha 1. Source: International Tables C (2006), 4.2.2
 
 
@@ -97,21 +98,35 @@ def beam_of(
 ) -> Beam:
     """The beam that a pattern was measured with.
 
-    What the file says goes first. ``CuKa`` and the like stand for a laboratory source with both
-    lines, ``CuKa1`` and a number for one line.
+    What the file says has to agree with what is said here, which may add the second line. ``CuKa``
+    and the like stand for a laboratory source with both lines, ``CuKa1`` and a number for one line.
 
     Raises:
-        GnnmatError: neither the file nor anybody else says the wavelength.
+        GnnmatError: neither the file nor anybody else says the wavelength, or they disagree.
     """
+    given = None if wavelength is None else _given(radiation, wavelength)
     if pattern.wavelength is not None:
+        if given is not None:
+            if abs(given.wavelength / pattern.wavelength - 1) > SAME:
+                raise GnnmatError(
+                    f"{pattern.id} says that its wavelength is {pattern.wavelength:.5g} Å, and "
+                    f"{given.wavelength:.5g} Å was given.",
+                    fix="Leave the wavelength out, or correct the file.",
+                )
+            if not pattern.second:
+                return given  # which may know of a second line
         ratio = pattern.second / pattern.wavelength if pattern.second else 1.0
         return Beam(check_radiation(radiation), pattern.wavelength, ratio)
-    if wavelength is None:
+    if given is None:
         raise GnnmatError(
             f"{pattern.id} does not say its wavelength.",
             why="Without it angles are no lattice spacings.",
             fix="Give --wavelength CuKa (a copper tube), CuKa1 (behind a monochromator), or Å.",
         )
+    return given
+
+
+def _given(radiation: str, wavelength: str | float) -> Beam:
     named = _number_or_name(wavelength)
     return make_beam(radiation, named, doublet=isinstance(named, str) and named.endswith("Ka"))
 

@@ -24,9 +24,6 @@ WORDS = {
     "displacement": "displacement B",
     "aligned": "share with that orientation",
 }
-# Below these a crystal is hardly the one: of four measured films the right one had 0.76 to 0.90 in
-# the search and 0.91 to 0.95 after refinement, and wrong ones up to 0.64 and 0.85.
-POOR, POOR_SEARCH = 0.7, 0.65
 
 
 def write_match(found: Match, page: Path) -> list[Path]:
@@ -49,13 +46,6 @@ def write_match(found: Match, page: Path) -> list[Path]:
 def page_data(found: Match) -> MatchPage:
     """What the page shows of a search."""
     pattern = found.pattern
-    notes = list(found.notes)
-    best = found.candidates[0] if found.candidates else None
-    if best is not None and (best.similarity < POOR or best.score < POOR_SEARCH):
-        notes.append(
-            "Even the best candidate meets the pattern poorly: its crystal is probably not "
-            "among those searched."
-        )
     panels = [_panel(one) for one in found.candidates]
     facts = {
         "pattern": pattern.id,
@@ -69,7 +59,7 @@ def page_data(found: Match) -> MatchPage:
         at=pattern.two_theta,
         measured=pattern.counts,
         candidates=panels,
-        notes=notes,
+        notes=found.notes,
         refused=[(one.id, one.reason) for one in found.refused],
         facts=facts,
     )

@@ -14,11 +14,15 @@ from gnnmat.workflows.diffraction.simulate import Simulated
 Floats = NDArray[np.float64]
 
 
-def parse_mixture(text: str, names: Sequence[str]) -> dict[str, float]:
+def parse_mixture(
+    text: str, names: Sequence[str], refused: Mapping[str, str] | None = None
+) -> dict[str, float]:
     """Share of mass by name, from ``NaCl=0.7,Si=0.3``; the shares are scaled to 1.
 
     Raises:
-        GnnmatError: no such line, a name that no crystal has, or a share that is not positive.
+        GnnmatError: no such line, a name that no crystal has, one that was refused (with the
+            reason that ``refused`` gives), a name that comes twice, or a share that is not
+            positive.
     """
     shares: dict[str, float] = {}
     for part in text.split(","):
@@ -31,6 +35,10 @@ def parse_mixture(text: str, names: Sequence[str]) -> dict[str, float]:
             raise GnnmatError(
                 f"'{part.strip()}' is no share of a mixture.", fix="Write NaCl=0.7,Si=0.3."
             )
+        if name in shares:
+            raise GnnmatError(f"The mixture names '{name}' twice.", fix="Give it one share.")
+        if name in (refused or {}):
+            raise GnnmatError(f"'{name}' cannot be mixed.", why=(refused or {})[name])
         if name not in names:
             raise GnnmatError(
                 f"There is no crystal '{name}' to mix.", fix=did_you_mean(name, names)

@@ -28,6 +28,7 @@ from gnnmat.workflows.diffraction.model import PatternModel, pattern_model
 Floats = NDArray[np.float64]
 
 BLURS = (0.8, 0.25)  # full widths in degrees; peaks that miss each other still meet
+LEAST_NOISE = 1e-4  # of the highest point, that a count is uncertain by at least
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,9 @@ def refine(
             values[model.names.index(name)] = value
     first = values.clone()
     grain = gain(counts)
-    sigma = (grain * torch.as_tensor(np.maximum(_smooth(counts, 5), grain))).sqrt()
+    # Noise-free patterns have next to none of their own, and no weights could be made of it.
+    least = LEAST_NOISE * float(np.max(counts))
+    sigma = (grain * torch.as_tensor(np.maximum(_smooth(counts, 5), grain))).sqrt().clamp(min=least)
     step = float(np.median(np.diff(two_theta)))
     inflation, converged = 1.0, False
     for blur in (*blurs, 0.0, 0.0):
@@ -157,7 +160,7 @@ def refine(
         chi2 = float((((data - calculated) / sigma) ** 2).sum()) / freedom
         inflation = math.sqrt(max(chi2, 1.0))
         if not blur:  # as expected of the calculated counts, not of the measured ones
-            sigma = (grain * calculated.clamp(min=grain)).sqrt()
+            sigma = (grain * calculated.clamp(min=grain)).sqrt().clamp(min=least)
     return _conclude(problem, values, first, sigma, converged)
 
 

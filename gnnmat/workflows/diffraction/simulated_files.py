@@ -87,7 +87,8 @@ def write_simulated(
     """
     if mixture and options.debye is not None:
         raise GnnmatError("A mixture is one of powders, and --debye makes single particles.")
-    shares = parse_mixture(mixture, [one.id for one in phases]) if mixture else {}
+    reasons = {one.id: one.reason for one in refused}
+    shares = parse_mixture(mixture, [one.id for one in phases], reasons) if mixture else {}
     axis.degrees(beam.wavelength)  # a range that the wavelength does not reach, said once
     folder.mkdir(parents=True, exist_ok=True)
     names = _file_names(phases)
