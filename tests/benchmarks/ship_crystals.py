@@ -165,7 +165,9 @@ MODELS = {
             "Mixtures of phases: it was taught with one phase and at most a few foreign lines.",
             "Space groups are a guess: on simulated patterns a forest that knows the composition "
             "and no pattern is right as often.",
-            "Accuracies are those on simulated patterns; of measured thin films few are known.",
+            "Thin films: on measured halide films it is worse than always answering cubic (powder in "
+            "docs/benchmarks.md), as it was taught with powders and mild texture. Its accuracies are "
+            "those on simulated patterns; search with gnnmat match before you believe it.",
             "Crystals whose space group changes between tolerances of 0.01 and 0.1 Å were left "
             "out.",
         ),
