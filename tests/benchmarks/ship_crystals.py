@@ -165,8 +165,8 @@ MODELS = {
             "Mixtures of phases: it was taught with one phase and at most a few foreign lines.",
             "Space groups are a guess: on simulated patterns a forest that knows the composition "
             "and no pattern is right as often.",
-            "Thin films: on measured halide films it is worse than always answering cubic (powder in "
-            "docs/benchmarks.md), as it was taught with powders and mild texture. Its accuracies are "
+            "Thin films: on measured halide films it is worse than always answering cubic (powder "
+            "in docs/benchmarks.md), as it was taught with powders of mild texture. Its scores are "
             "those on simulated patterns; search with gnnmat match before you believe it.",
             "Crystals whose space group changes between tolerances of 0.01 and 0.1 Å were left "
             "out.",
