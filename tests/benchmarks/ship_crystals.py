@@ -133,7 +133,7 @@ MODELS = {
     ),
     "diffraction-prototype": Words(
         recipe="diffraction_fingerprint",
-        title="structure type from a diffraction fingerprint, also with atoms missing",
+        title="structure type from a diffraction fingerprint",
         output="one of 13 structure types, with its probability",
         error="whether such a fingerprint was seen in training",
         data="crystals of 13 structure types drawn with random elements and lengths",

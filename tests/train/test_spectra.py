@@ -103,7 +103,7 @@ def test_a_spectrum_without_a_mask_gets_the_mask_of_the_run_that_fits(predictor:
         whole = made(4, mask)
         bare = replace(whole, mask=np.zeros_like(mask), name="bare")
         table = predictor.predict([whole, bare])
-        assert table["prediction"].nunique() == 1
+        assert np.ptp(table["prediction"].astype(float)) < 1e-5  # of one batch, to rounding
         assert np.array_equal(predictor.records([bare], None).raws[0].mask, mask)
 
 

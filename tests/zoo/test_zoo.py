@@ -223,7 +223,7 @@ def check_golden_table(folder: Path) -> None:
     numbers = {"prediction", "probability", "interval_low", "interval_high"} & set(golden)
     if "probability" in golden:  # of a class, which is a word
         numbers.remove("prediction")
-        assert found["prediction"].tolist() == golden["prediction"].tolist()
+        assert found["prediction"].astype(str).tolist() == golden["prediction"].astype(str).tolist()
     for name in numbers:
         known = golden[name].astype(float).tolist()
         assert found[name].tolist() == pytest.approx(known, rel=1e-4, abs=1e-5), name
