@@ -136,7 +136,7 @@ def explain_pattern(
     seen = members[0].augment(batch, "none").image
     shown = seen[0].double().numpy()
     at, spots = _spots(trained, raw, shown)
-    judged = "in_distribution" in table
+    trusted, verdict = judgement(table)
     return PatternExplanation(
         id=name,
         seen=shown,
@@ -146,11 +146,24 @@ def explain_pattern(
         label=chosen,
         log_odds=found.log_odds,
         scores=scores,
-        verdict=str(table["verdict"].iloc[0]) if judged else "Not judged: no thresholds are set.",
-        trusted=bool(table["in_distribution"].iloc[0]) if judged else None,
+        verdict=verdict,
+        trusted=trusted,
         method=kind,
         responses=layer_responses(members[0], seen),
     )
+
+
+def judgement(table: pd.DataFrame) -> tuple[bool | None, str]:
+    """Whether to trust the answer, None where no thresholds are fixed; and that in words.
+
+    Args:
+        table: predictions of one sample, as `Predictor.predict` gives them.
+    """
+    if "trust_score" not in table:
+        return None, "Not judged: no thresholds are set."
+    # Crystals have a domain, measured patterns and images a distribution.
+    name = "in_domain" if "in_domain" in table else "in_distribution"
+    return bool(table[name].iloc[0]), str(table["verdict"].iloc[0])
 
 
 def layer_responses(trained: Trained, image: Tensor) -> tuple[LayerResponse, ...]:

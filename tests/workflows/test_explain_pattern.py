@@ -16,7 +16,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 from gnnmat.train.attribution import METHODS
 from gnnmat.train.config import parse_config
-from gnnmat.workflows.explain_pattern import PatternExplanation, explain_pattern
+from gnnmat.workflows.explain_pattern import PatternExplanation, explain_pattern, judgement
 from gnnmat.workflows.explain_pattern_files import contributions, peak_sums, write_pattern
 from gnnmat.workflows.spots import peaks_of_image
 from gnnmat.workflows.training import train
@@ -142,6 +142,15 @@ def test_page_picture_and_table_are_written(kind: str, tmp_path: Path) -> None:
     assert "attentive response maps" in page
     assert f"The answer is {found.label}." in page
     assert ("channel 3" in page) == (kind == "fingerprint")
+
+
+def test_verdicts_are_those_of_thresholds_alone() -> None:
+    elements = pd.DataFrame({"in_domain": [True], "verdict": ["in domain"]})
+    assert judgement(elements) == (None, "Not judged: no thresholds are set.")
+    judged = elements.assign(trust_score=0.2, in_domain=False, verdict="unlike all")
+    assert judgement(judged) == (False, "unlike all")
+    pattern = judged.rename(columns={"in_domain": "in_distribution"})
+    assert judgement(pattern) == (False, "unlike all")
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:
