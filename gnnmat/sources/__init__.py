@@ -9,6 +9,7 @@ from pydantic import Field
 from gnnmat.sources.arrays import ArraysSource
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
+from gnnmat.sources.halide_set import HalidesSource
 from gnnmat.sources.patterns import PatternsSource
 from gnnmat.sources.prototype_set import PrototypesSource
 from gnnmat.sources.simulated import SimulatedSource
@@ -25,6 +26,7 @@ Source = Annotated[
     | SpectraSource
     | SymmetrySource
     | PrototypesSource
+    | HalidesSource
     | PatternsSource,
     Field(discriminator="kind"),
 ]
