@@ -25,6 +25,7 @@ from .match import match_command
 from .models import models_command
 from .predict import predict_command
 from .pu import pu_command
+from .screen import screen_command
 from .sensitivity import sensitivity_command
 from .simulate import simulate_command
 from .simulate_diffraction import simulate_diffraction_command
@@ -143,6 +144,7 @@ app.command("crossval")(crossval_command)
 app.command("tune")(tune_command)
 app.command("audit")(audit_command)
 app.command("pu")(pu_command)
+app.command("screen")(screen_command)
 app.command("models")(models_command)
 app.command("config")(config_command)
 app.add_typer(datasets_app, name="datasets")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gnnmat.errors import GnnmatError
     from gnnmat.models.encoder import Encoder
     from gnnmat.sample import Batch, DataSpec, Features, Sample
+    from gnnmat.screen_api import screen
     from gnnmat.search_api import audit, learn_pu, tune
     from gnnmat.sources.crystal import Crystal
     from gnnmat.sources.spectrum import Spectrum, read_spectrum, write_spectrum
@@ -44,6 +45,7 @@ _PLACES = {
     "audit": "gnnmat.search_api",
     "tune": "gnnmat.search_api",
     "learn_pu": "gnnmat.search_api",
+    "screen": "gnnmat.screen_api",
     "GnnmatError": "gnnmat.errors",
     "Encoder": "gnnmat.models.encoder",
     "Batch": "gnnmat.sample",
@@ -80,6 +82,7 @@ __all__ = [
     "match_pattern",
     "read_spectrum",
     "resume",
+    "screen",
     "simulate",
     "simulate_diffraction",
     "trust",

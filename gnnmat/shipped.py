@@ -14,13 +14,13 @@ def shipped(room: Literal["datasets", "configs"]) -> Path:
 
 
 @cache
-def recipes(kind: Literal["training", "simulation", "pu"]) -> dict[str, Path]:
+def recipes(kind: Literal["training", "simulation", "pu", "screening"]) -> dict[str, Path]:
     """The shipped recipes of one kind by name; a section of their own tells the others apart."""
     import yaml
 
     files = sorted(shipped("configs").glob("*.yaml"))
     plain = {file: yaml.safe_load(file.read_text(encoding="utf-8")) for file in files}
-    mark = {"simulation": "hypotheses", "pu": "pu"}
+    mark = {"simulation": "hypotheses", "pu": "pu", "screening": "stages"}
     kinds = {
         file: next((one for one, section in mark.items() if section in tree), "training")
         for file, tree in plain.items()

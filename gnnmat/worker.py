@@ -1,4 +1,4 @@
-"""How a worker process starts, and how it ends when its parent is gone."""
+"""How many worker processes there may be, how one starts, and how it ends with its parent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 
 _main_lock = threading.Lock()
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def new_executor(workers: int) -> ProcessPoolExecutor:

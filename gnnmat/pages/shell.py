@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from string import Template
 from typing import Any
@@ -23,7 +23,7 @@ def shell(
     counts: Mapping[str, Any],
     *,
     style: str = "",
-    script: str = "report.js",
+    script: str | Sequence[str] = "report.js",
 ) -> str:
     """The whole page as HTML text.
 
@@ -35,12 +35,14 @@ def shell(
         figures: plotly JSON by name.
         counts: numbers behind the page, for programs and tests.
         style: CSS beside that of all pages.
-        script: file of the script that draws the figures.
+        script: file of the script that draws the figures, or several that make one script in this
+            order.
     """
     package = resources.files("gnnmat.pages")
     # Newlines as the HTML parser will see them, or the hashes below would not fit.
     plotly = get_plotlyjs().replace("\r\n", "\n")
-    drawing = package.joinpath(script).read_text("utf-8")
+    files = [script] if isinstance(script, str) else script
+    drawing = "\n".join(package.joinpath(file).read_text("utf-8") for file in files)
     template = Template(package.joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         title=escape(title),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gnnmat.properties.moduli import poisson, pugh, young
+from gnnmat.properties.moduli import poisson, positive, pugh, young
 
 Floats = NDArray[np.float64]
 
@@ -49,8 +49,7 @@ def toughness_mazhnik(bulk: ArrayLike, shear: ArrayLike, volume: ArrayLike) -> F
     nu = poisson(bulk, shear)
     xi = (1 - 13.7 * nu + 48.6 * nu**2) / (1 - 15.2 * nu + 70.2 * nu**2 - 81.5 * nu**3)
     stiff = xi * young(bulk, shear)
-    size = np.asarray(volume, np.float64)
-    cube = np.where(size > 0, size, np.nan) * CUBIC_ANGSTROM
+    cube = positive(volume) * CUBIC_ANGSTROM
     return 1e3 * 8840**-0.5 * cube ** (1 / 6) * np.where(stiff > 0, stiff, np.nan) ** 1.5
 
 

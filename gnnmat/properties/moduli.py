@@ -41,6 +41,12 @@ def faults(bulk: ArrayLike, shear: ArrayLike) -> NDArray[np.str_]:
     return np.where((said == "") & (g <= 0), "the shear modulus is not positive", said)
 
 
+def positive(values: ArrayLike) -> Floats:
+    """Values in float64, NaN where they are no positive finite number: sizes, masses."""
+    given = np.asarray(values, np.float64)
+    return np.where((given > 0) & np.isfinite(given), given, np.nan)
+
+
 def _sound(bulk: ArrayLike, shear: ArrayLike) -> tuple[Floats, Floats]:
     """Both in float64, NaN where they belong to no stable solid."""
     k, g = np.broadcast_arrays(np.asarray(bulk, np.float64), np.asarray(shear, np.float64))

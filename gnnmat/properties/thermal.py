@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.constants import atomic_mass, h, k
 
-from gnnmat.properties.moduli import faults, poisson
+from gnnmat.properties.moduli import faults, poisson, positive
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ def sound_velocities(
     Source: Anderson, J. Phys. Chem. Solids 24, 909 (1963).
     """
     stiff, soft = _pascals(bulk, shear)
-    density = _positive(mass) * atomic_mass / (_positive(volume) * CUBIC_ANGSTROM)
+    density = positive(mass) * atomic_mass / (positive(volume) * CUBIC_ANGSTROM)
     longitudinal = np.sqrt((stiff + 4 * soft / 3) / density)
     transverse = np.sqrt(soft / density)
     mean = ((2 / transverse**3 + 1 / longitudinal**3) / 3) ** (-1 / 3)
@@ -50,7 +50,7 @@ def debye_temperature(
     Source: Anderson, J. Phys. Chem. Solids 24, 909 (1963).
     """
     mean = sound_velocities(bulk, shear, volume, mass)[2]
-    size = _positive(volume) * CUBIC_ANGSTROM
+    size = positive(volume) * CUBIC_ANGSTROM
     return h / k * (3 / (4 * np.pi * size)) ** (1 / 3) * mean
 
 
@@ -77,15 +77,10 @@ def linear_expansion(bulk: ArrayLike, shear: ArrayLike, volume: ArrayLike) -> Fl
     Source: Grueneisen's relation, as in Ashcroft & Mermin, Solid State Physics (1976), chapter 25.
     """
     stiff, _ = _pascals(bulk, shear)
-    return grueneisen(bulk, shear) * k / (stiff * _positive(volume) * CUBIC_ANGSTROM)
+    return grueneisen(bulk, shear) * k / (stiff * positive(volume) * CUBIC_ANGSTROM)
 
 
 def _pascals(bulk: ArrayLike, shear: ArrayLike) -> tuple[Floats, Floats]:
     stiff, soft = np.broadcast_arrays(np.asarray(bulk, np.float64), np.asarray(shear, np.float64))
     fine = faults(stiff, soft) == ""
     return np.where(fine, stiff, np.nan) * GPA, np.where(fine, soft, np.nan) * GPA
-
-
-def _positive(values: ArrayLike) -> Floats:
-    given = np.asarray(values, np.float64)
-    return np.where(given > 0, given, np.nan)

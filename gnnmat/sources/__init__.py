@@ -1,4 +1,4 @@
-"""Where data come from: files, tables, Python objects and arrays, each opened as `Records`."""
+"""Where data come from: files, tables, databases, objects and arrays, opened as `Records`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from gnnmat.sources.arrays import ArraysSource
+from gnnmat.sources.ase_database import AseDbSource
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
 from gnnmat.sources.halide_set import HalidesSource
+from gnnmat.sources.materials_project import MaterialsProjectSource
+from gnnmat.sources.optimade import OptimadeSource
 from gnnmat.sources.patterns import PatternsSource
 from gnnmat.sources.prototype_set import PrototypesSource
 from gnnmat.sources.simulated import SimulatedSource
@@ -21,6 +24,9 @@ Source = Annotated[
     CardSource
     | FilesSource
     | TableSource
+    | OptimadeSource
+    | MaterialsProjectSource
+    | AseDbSource
     | ArraysSource
     | SimulatedSource
     | SpectraSource

@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.ase_database import AseDbSource
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
+from gnnmat.sources.materials_project import MaterialsProjectSource
+from gnnmat.sources.optimade import OptimadeSource
 from gnnmat.sources.prototype_set import PrototypesSource
 from gnnmat.sources.records import Records, Refusal
 from gnnmat.sources.space_groups import find_space_groups
@@ -17,7 +20,14 @@ from gnnmat.sources.symmetry_labels import COLUMNS, labels, symbol
 from gnnmat.sources.table import TableSource
 
 CrystalSource = Annotated[
-    CardSource | FilesSource | TableSource | PrototypesSource, Field(discriminator="kind")
+    CardSource
+    | FilesSource
+    | TableSource
+    | OptimadeSource
+    | MaterialsProjectSource
+    | AseDbSource
+    | PrototypesSource,
+    Field(discriminator="kind"),
 ]
 
 

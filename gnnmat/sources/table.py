@@ -1,4 +1,4 @@
-"""Crystals from one table: parquet, JSON lines or CSV, a row a crystal."""
+"""Crystals from one table: parquet (also in shards), JSON lines or CSV, a row a crystal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sources.columns import check_ids, check_units, numbers_or_text, read_columns
 from gnnmat.sources.elastic import with_elastic
-from gnnmat.sources.paths import existing_file
 from gnnmat.sources.read import read_crystal
 from gnnmat.sources.records import Records, Refusal
-from gnnmat.sources.rows import read_table, release_table, structure_columns, structure_rows
+from gnnmat.sources.rows import release_table, structure_columns, structure_rows
+from gnnmat.sources.shards import find_shards, read_shards
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,8 @@ class TableSource(BaseModel):
     kind: Literal["table"] = "table"
     path: str = Field(
         description="parquet, .jsonl or .csv; columns lattice (9 numbers, Å), numbers, frac "
-        "(3 a site), or cif (text); all other columns are values; $VARIABLES are filled in",
+        "(3 a site), or cif (text); all other columns are values; also a folder of parquet files, "
+        "or a pattern such as shards/*.parquet, read as one table; $VARIABLES are filled in",
     )
     id_column: str | None = Field(
         default=None,
@@ -61,8 +62,8 @@ class TableSource(BaseModel):
         Raises:
             GnnmatError: a missing file, column or id, an id that appears twice, a wrong type.
         """
-        path = existing_file(self.path, "The table")
-        table = read_table(path)
+        path, shards = find_shards(self.path)
+        table, origin = read_shards(shards)
         every_id = row_ids(table, self.id_column, path)
         chosen = read_columns(self.ids) if self.ids is not None else None
         refused: list[Refusal] = []
@@ -73,7 +74,7 @@ class TableSource(BaseModel):
             places = np.arange(len(every_id))
         reasons = structure_rows(table, path).reasons()
         refused += [
-            Refusal(every_id[place], f"{path}, row {place + 1}", str(reasons[place]))
+            Refusal(every_id[place], "{}, row {}".format(*origin(place)), str(reasons[place]))
             for place in places
             if reasons[place]
         ]
@@ -100,7 +101,7 @@ class TableSource(BaseModel):
             fingerprint=rows.fingerprint(),
             table=values,
             units=check_units(self.units, values.columns, str(path)),
-            origins=[f"{path.name}, row {place + 1}" for place in places],
+            origins=[f"{file.name}, row {row}" for file, row in map(origin, places)],
             refused=refused,
         )
         return records if self.elastic is None else with_elastic(records, self.elastic)

@@ -85,6 +85,12 @@ class Committee(Predictor):
     ) -> pd.DataFrame:
         """The table of these rows, with the disagreement of the members."""
         found = self.observe(dataset, rows, draw=draw, batch_size=batch_size)
+        return self.described(dataset, rows, found)
+
+    def described(
+        self, dataset: SampleDataset, rows: NDArray[np.int64], found: Observed
+    ) -> pd.DataFrame:
+        """As `observed_table`, with all else that is known of the members."""
         return self.observed_table(dataset, rows, found)
 
     def observed_table(

@@ -78,6 +78,12 @@ class Judge(Committee):
     ) -> pd.DataFrame:
         """The table of these rows, with verdicts."""
         found = self.observe(dataset, rows, draw=draw, batch_size=batch_size)
+        return self.described(dataset, rows, found)
+
+    def described(
+        self, dataset: SampleDataset, rows: NDArray[np.int64], found: Observed
+    ) -> pd.DataFrame:
+        """The table of these rows with verdicts, from what the members said about them."""
         table = self.observed_table(dataset, rows, found)
         scores = self.scores(found)
         place = {int(row): number for number, row in enumerate(rows)}

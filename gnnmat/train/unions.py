@@ -31,13 +31,22 @@ UNIONS = (Source, Input, Augment, Split, Model, TaskConfig)
 KINDS = {kind for union in UNIONS for kind in members(union)}
 
 
-def plain_error(error: ValidationError, root: type[BaseModel]) -> GnnmatError:
-    """What pydantic found wrong with a config of class ``root``, with dotted paths and hints."""
+def plain_error(
+    error: ValidationError, root: type[BaseModel], more: Sequence[Any] = ()
+) -> GnnmatError:
+    """What pydantic found wrong with a config of class ``root``, with dotted paths and hints.
+
+    Args:
+        error: of pydantic.
+        root: the config class.
+        more: unions in it beside those of a run.
+    """
     lines, fixes = [], []
+    own = KINDS | {kind for union in more for kind in members(union)}
     for trouble in error.errors():
         place = [str(part) for part in trouble["loc"]]
         options = _options_at(root, place[:-1])
-        path = ".".join(part for part in place if part not in KINDS)
+        path = ".".join(part for part in place if part not in own)
         if trouble["type"] == "extra_forbidden":
             lines.append(f"{path}: unknown option.")
             fixes.append(_other_kind(place) or did_you_mean(place[-1], options))
@@ -73,7 +82,9 @@ def _options_at(root: type[BaseModel], place: Sequence[str]) -> list[str]:
     for part in place:
         while typing.get_origin(current) is Annotated:
             current = typing.get_args(current)[0]
-        if isinstance(current, type) and issubclass(current, BaseModel):
+        if typing.get_origin(current) in (tuple, list):  # ``part`` is a place in it
+            current = typing.get_args(current)[0]
+        elif isinstance(current, type) and issubclass(current, BaseModel):
             if part not in current.model_fields:
                 return []
             current = current.model_fields[part].annotation

@@ -21,8 +21,10 @@ from gnnmat.train.committee import ENSEMBLE, MEMBERS, is_ensemble, member_folder
 from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.landmarks import FILE as LANDMARKS
 from gnnmat.train.landmarks import load_landmarks
+from gnnmat.train.learned import LEARNED
 from gnnmat.train.trust import TRUST_TENSORS, has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
+from gnnmat.workflows.screening.held_out import HELD_OUT
 from gnnmat.zoo.card import ModelCard, write_card
 
 NEEDED = (CONFIG, SPEC, WEIGHTS, STATE)
@@ -66,7 +68,7 @@ def ship(
     open_run(run)
     if folder.exists() and any(folder.iterdir()):
         raise GnnmatError(f"{folder} is not empty.", fix="Choose another name.")
-    files = [name for name in (*TRUST, LANDMARKS) if (run / name).is_file()]
+    files = [name for name in (*TRUST, LANDMARKS, LEARNED, HELD_OUT) if (run / name).is_file()]
     if is_ensemble(run):
         files += [CONFIG, ENSEMBLE]
         for member in member_folders(run):

@@ -23,6 +23,7 @@ from gnnmat.train.trust import Trust, largest_surprise, load_trust, save_trust
 from gnnmat.train.trust_scores import Usual, limit
 from gnnmat.workflows.calibration import calibrate_classes, error_factors
 from gnnmat.workflows.intervals import Known, group_name, known_numbers
+from gnnmat.workflows.lessons import write_lessons
 from gnnmat.workflows.looks import Look, Looking
 from gnnmat.workflows.preparation import Prepared, prepare
 from gnnmat.workflows.start_notes import warn_of_known_rows
@@ -79,6 +80,7 @@ def fit_trust(
     trust = fixed(looking, false_refusal=false_refusal, coverage=coverage, scores=scores)
     forget_uncertainty(folder)
     save_trust(folder, trust)
+    write_lessons(folder, looking)
     trust = load_trust(folder)
     if trust.intervals:
         warn_of_known_rows(folder, prepared)

@@ -13,7 +13,7 @@ from gnnmat.errors import GnnmatError
 
 CARD, TEXT = "card.yaml", "card.md"
 # The files of a model are of these kinds; a hub is asked for no other.
-KINDS = (".safetensors", ".json", ".yaml", ".md")
+KINDS = (".safetensors", ".json", ".yaml", ".md", ".parquet")
 
 
 class _Part(BaseModel):

@@ -14,7 +14,7 @@ import pandas as pd
 from results import shared_data
 
 from gnnmat.errors import GnnmatError
-from gnnmat.sources.elastic import elastic_invariants
+from gnnmat.properties.elastic import elastic_invariants
 
 COLUMNS = ["id", "lattice", "numbers", "frac", "K_vrh", "G_vrh"]
 SMALLEST = 1.0  # GPa: what is softer is hardly a crystal, and rules a logarithm

@@ -149,7 +149,7 @@ def test_files_that_are_no_table_are_refused(tmp_path: Path) -> None:
     for path, words in [
         (str(broken), "is not a readable table"),
         (str(tmp_path / "absent.parquet"), "does not exist"),
-        (str(tmp_path), "is a folder, expected a file"),
+        (str(tmp_path), "broken.parquet' is not a readable table"),
         (__file__, "is no table"),
     ]:
         with pytest.raises(GnnmatError) as caught:

@@ -1,0 +1,91 @@
+"""What a model has learned from, kept beside it, so that nobody grades it on its own lessons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from gnnmat.atomic import write_atomically
+from gnnmat.errors import GnnmatError
+
+LEARNED = "learned.parquet"
+# Crystals of one formula whose volumes differ by less are taken to be the same: sources round
+# coordinates, and half a percent is less than what tells most polymorphs apart.
+ALIKE = 5e-3
+
+NEW, KNOWN, OUT_OF_FOLD = "", "learned", "out of fold"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The crystals that a model has learned from.
+
+    Args:
+        table: ``formula``, ``volume`` (of an atom, Å^3), and by target what a model that has not
+            learned from the row says of it, where somebody has asked one.
+    """
+
+    table: pd.DataFrame
+
+    def find(self, formula: Sequence[str], volume: ArrayLike) -> NDArray[np.int64]:
+        """(rows,) the row of the table with the same crystal, the nearest in volume; else -1."""
+        wanted = np.asarray(volume, dtype=float)
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(self.table["formula"]):
+            places.setdefault(str(name), []).append(place)
+        volumes = self.table["volume"].to_numpy(dtype=float)
+        found = np.full(len(wanted), -1, dtype=np.int64)
+        for row, (name, size) in enumerate(zip(formula, wanted, strict=True)):
+            there = places.get(str(name))
+            if not there:
+                continue
+            off = np.abs(volumes[there] / size - 1)
+            nearest = int(off.argmin())
+            if off[nearest] <= ALIKE:
+                found[row] = there[nearest]
+        return found
+
+    def said(self, target: str) -> NDArray[np.float64] | None:
+        """(rows of the table,) values out of fold for a target; None if nobody has asked."""
+        if target not in self.table:
+            return None
+        return self.table[target].to_numpy(dtype=float)
+
+
+def save_learned(folder: Path, table: pd.DataFrame) -> Path:
+    """Write what a model in ``folder`` has learned from; numbers are kept to three digits or more.
+
+    Args:
+        folder: of the model.
+        table: as of `Learned`.
+    """
+    small = table.sort_values(["formula", "volume"], kind="stable").reset_index(drop=True)
+    small = small.assign(volume=small["volume"].astype("float32"))
+    for name in small.columns.difference(["formula", "volume"]):
+        small[name] = small[name].astype("float32")
+    buffer = BytesIO()
+    small.to_parquet(buffer, compression="zstd", index=False)
+    return write_atomically(folder / LEARNED, buffer.getvalue())
+
+
+def load_learned(folder: Path) -> Learned | None:
+    """What `save_learned` wrote; None if nobody did.
+
+    Raises:
+        GnnmatError: it is damaged.
+    """
+    path = folder / LEARNED
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_parquet(path)
+        table[["formula", "volume"]]
+    except Exception as error:  # pyarrow has error classes of its own for damaged files
+        raise GnnmatError(f"{path} is damaged.", why=f"{type(error).__name__}: {error}") from error
+    return Learned(table)

@@ -1,0 +1,1 @@
+"""Screening: from many candidates to a shortlist, stage by stage."""

@@ -1,0 +1,102 @@
+"""Answers beside truths on rows a model had not learned from, to calibrate what is derived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gnnmat.atomic import write_atomically
+from gnnmat.errors import GnnmatError
+from gnnmat.train.intervals import COVERAGE, Interval, fit_interval
+
+if TYPE_CHECKING:
+    from gnnmat.properties.derived import Derived
+
+HELD_OUT = "held_out.parquet"
+FACTS = ("formula", "volume", "mass", "atoms")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows whose truth is known and that no member has learned from.
+
+    Args:
+        table: ``formula``, ``volume``, ``mass``, ``atoms``, and by target ``<target>`` (the
+            truth), ``<target>_said`` and ``<target>_members`` (lists).
+    """
+
+    table: pd.DataFrame
+
+    def interval(self, one: Derived, coverage: float = COVERAGE) -> Interval:
+        """The intervals of a derived property, from its errors on these rows.
+
+        The spread of a row is the standard deviation of the property over the members.
+
+        Raises:
+            GnnmatError: the rows do not know what the property needs, or are too few.
+        """
+        known = [need for need in one.needs if need in self.table]
+        if len(known) < len(one.needs):
+            missing = next(need for need in one.needs if need not in known)
+            raise GnnmatError(
+                f"The held-out rows do not know {missing}, which {one.name} needs.",
+                fix="Calibrate with the model that predicts it.",
+            )
+        truth = {need: self.table[need].to_numpy(dtype=float) for need in one.needs}
+        said = {
+            need: self.table.get(f"{need}_said", self.table[need]).to_numpy(dtype=float)
+            for need in one.needs
+        }
+        voices = {need: self._voices(need) for need in one.needs}
+        members = {
+            need: one_voice if one_voice is not None else said[need]
+            for need, one_voice in voices.items()
+        }
+        spread = np.zeros(len(self.table))
+        if any(one_voice is not None for one_voice in voices.values()):
+            spread = np.asarray(one.function(**members), float).std(axis=0)
+        true, answer = (np.asarray(one.function(**given), float) for given in (truth, said))
+        fine = np.isfinite(true) & np.isfinite(answer) & np.isfinite(spread)
+        return fit_interval(
+            np.abs(true - answer)[fine],
+            spread[fine],
+            self.table["formula"].to_numpy()[fine],
+            target=one.name,
+            unit=one.unit,
+            coverage=coverage,
+        )
+
+    def _voices(self, need: str) -> Floats | None:
+        name = f"{need}_members"
+        return None if name not in self.table else np.stack(list(self.table[name])).T
+
+
+def save_held_out(folder: Path, table: pd.DataFrame) -> Path:
+    """Write held-out rows, as of `HeldOut`, beside a model."""
+    buffer = BytesIO()
+    table.to_parquet(buffer, compression="zstd", index=False)
+    return write_atomically(folder / HELD_OUT, buffer.getvalue())
+
+
+def load_held_out(folder: Path) -> HeldOut | None:
+    """What `save_held_out` wrote; None if nobody did.
+
+    Raises:
+        GnnmatError: it is damaged.
+    """
+    path = folder / HELD_OUT
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_parquet(path)
+        table[list(FACTS)]
+    except Exception as error:  # pyarrow has error classes of its own for damaged files
+        raise GnnmatError(f"{path} is damaged.", why=f"{type(error).__name__}: {error}") from error
+    return HeldOut(table)

@@ -1,0 +1,1 @@
+"""The stages of a screen; a new one is a file and a name in ``union.py``."""

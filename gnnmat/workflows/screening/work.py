@@ -1,0 +1,154 @@
+"""One shard through the stages that look at every candidate alone; in any process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gnnmat.errors import GnnmatError
+from gnnmat.workflows.screening.config import ScreenConfig, parse_screen
+from gnnmat.workflows.screening.folder import (
+    StageFiles,
+    after,
+    read_answer,
+    read_table,
+    write_answer,
+)
+from gnnmat.workflows.screening.stage import Judged, Opened, Stage
+
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Stages in a row that every shard goes through by itself.
+
+    Args:
+        base: files that hold the candidates before it.
+        stages: with their files.
+        sliced: whether the base is one table that shards are slices of.
+        shard: rows of a slice.
+        recipe: the screen as YAML, from which a process reads the stages.
+        first: place of the first stage among all.
+        folder: of the screen.
+    """
+
+    base: StageFiles
+    files: tuple[StageFiles, ...]
+    first: int
+    recipe: str
+    folder: Path
+    sliced: bool = False
+    shard: int = 0
+
+    def count(self) -> int:
+        """Shards, or zero where nothing is left."""
+        if not self.sliced:
+            return len(list(self.base.folder.glob("part-*.parquet")))
+        rows = len(read_table(self.base.table, arrays=False))
+        return -(-rows // self.shard)
+
+    def start(self, shard: int, *, arrays: bool = True) -> pd.DataFrame:
+        """The candidates of a shard before the first of these stages."""
+        if not self.sliced:
+            return read_table(self.base.part(shard), arrays=arrays)
+        table = read_table(self.base.table, arrays=arrays)
+        return table.iloc[shard * self.shard : (shard + 1) * self.shard].reset_index(drop=True)
+
+    def is_done(self, shard: int) -> bool:
+        """Whether the last stage has answered."""
+        return self.files[-1].part(shard).is_file()
+
+
+def work(leg: Leg, shard: int) -> int:
+    """Bring one shard through all stages of a leg; how many candidates are left."""
+    return len(finish_shard(leg, shard))
+
+
+def finish_shard(leg: Leg, shard: int) -> pd.DataFrame:
+    """The candidates of a shard after the last stage of a leg; answers that are there are kept."""
+    one_thread()
+    table = leg.start(shard)
+    for place, files in enumerate(leg.files):
+        path = files.part(shard)
+        if not path.is_file():
+            opened = open_stage(leg.recipe, leg.first + place, str(leg.folder))
+            began = time.perf_counter()
+            judged = judge(opened, table)
+            write_answer(path, table, judged, time.perf_counter() - began)
+        table = after(table, read_answer(path))
+    return table
+
+
+def judge(opened: Opened, table: pd.DataFrame) -> Judged:
+    """What a stage says; where it breaks, candidates are shown to it one by one.
+
+    A candidate on which it breaks even alone is dropped, with the error as the reason.
+
+    Raises:
+        GnnmatError: nothing that is about one candidate, such as a full disk.
+    """
+    if not len(table):
+        return Judged.of(table)
+    try:
+        return opened(table)
+    except (GnnmatError, OSError, MemoryError):
+        raise
+    except Exception:
+        found = [_alone(opened, table.iloc[[row]]) for row in range(len(table))]
+    units = {name: unit for one in found for name, unit in one.units.items()}
+    columns = pd.concat([one.columns for one in found])
+    reasons = np.concatenate([one.reasons for one in found])
+    return Judged(columns, reasons, units)
+
+
+def _alone(opened: Opened, row: pd.DataFrame) -> Judged:
+    try:
+        return opened(row)
+    except (GnnmatError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:120]
+        return Judged.of(row, reasons=[f"{FAILED}: {type(error).__name__}: {text}"])
+
+
+@lru_cache(maxsize=4)
+def _config(recipe: str) -> ScreenConfig:
+    import yaml
+
+    return parse_screen(yaml.safe_load(recipe))
+
+
+@lru_cache(maxsize=32)
+def open_stage(recipe: str, place: int, folder: str) -> Opened:
+    """A stage of a screen at work, opened once a process."""
+    stage: Stage = _config(recipe).stages[place]
+    return stage.open(Path(folder))
+
+
+def one_thread() -> None:
+    """Let this process compute with one thread: several share the cores, and sums do not differ.
+
+    On a GPU it makes no difference.
+    """
+    import torch
+
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+def legs(stages: Sequence[Stage]) -> list[tuple[bool, list[int]]]:
+    """Places of the stages, cut where one looks at all candidates at once."""
+    found: list[tuple[bool, list[int]]] = []
+    for place, stage in enumerate(stages):
+        if stage.whole or not found or found[-1][0]:
+            found.append((stage.whole, [place]))
+        else:
+            found[-1][1].append(place)
+    return found
