@@ -122,7 +122,7 @@ class RayPool:
                 batch_size=None,
                 batch_format="pyarrow",
                 fn_kwargs={"function": self.function, "paths": sys.path},
-                concurrency=self.workers,
+                concurrency=min(self.workers, len(tables)),  # Ray warns of workers without work
                 num_cpus=1,
                 max_retries=0,
             )

@@ -87,7 +87,7 @@
       at("chosen-name").replaceChildren(...formula(screen.formulas[row]));
       at("facts").replaceChildren(...facts(screen, row));
       shortlist.mark(row);
-      return Promise.all([crystal.show(row), passed && diagram.draw(passed, chosen)]);
+      return Promise.all([crystal.show(row), diagram.mark(chosen)]);
     }
 
     function update() {
@@ -126,6 +126,7 @@
     await update();
     diagram.listen();
     if (chosen !== null) await choose(chosen);
+    else crystal.none();
     root.dataset.rows = String(screen.ids.length);
     root.dataset.ready = "true";
   } catch (error) {

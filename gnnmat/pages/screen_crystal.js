@@ -172,15 +172,20 @@ function screenCrystal(screen) {
   function show(row) {
     const id = screen.ids[row];
     const crystal = Object.hasOwn(screen.crystals, id) ? screen.crystals[id] : null;
-    const absent = document.getElementById("crystal-absent");
-    place.hidden = !crystal;
-    absent.hidden = Boolean(crystal);
-    absent.textContent = "Its structure is not in this page: only those of the shortlist and the front are.";
+    say(crystal ? "" : "Its structure is not in this page: only those of the shortlist and the front are.");
     document.getElementById("swatches").replaceChildren(...(crystal ? swatches(crystal) : []));
     document.getElementById("turns").replaceChildren(...(crystal ? turns(crystal) : []));
     place.setAttribute("aria-label", `crystal ${id}, ${screen.formulas[row]}`);
     if (!crystal) return Promise.resolve();
     return Plotly.react(place, traces(crystal), layout(crystal, id), config);
   }
-  return { show };
+
+  // Words where no crystal is drawn.
+  function say(words) {
+    const absent = document.getElementById("crystal-absent");
+    absent.textContent = words;
+    absent.hidden = !words;
+    place.hidden = Boolean(words);
+  }
+  return { show, none: () => say("Click a point to see what it is.") };
 }

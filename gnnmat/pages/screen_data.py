@@ -102,7 +102,7 @@ def columns_of(table: pd.DataFrame, ending: str) -> list[str]:
 
 def _bools(column: pd.Series) -> NDArray[np.bool_]:
     # A missing flag is none: neither inside nor on the front.
-    return np.asarray([value is not pd.NA and value == True for value in column])  # noqa: E712
+    return np.asarray([value is not pd.NA and value == True for value in column], bool)  # noqa: E712
 
 
 def checked(table: pd.DataFrame, quantities: Sequence[Quantity]) -> pd.DataFrame:
@@ -149,7 +149,11 @@ def packed_table(
 
 
 def _packed_quantity(table: pd.DataFrame, one: Quantity) -> dict[str, Any]:
-    given: dict[str, Any] = {"name": one.name, "label": one.label or one.column, "unit": one.written_unit}
+    given: dict[str, Any] = {
+        "name": one.name,
+        "label": one.label or one.column,
+        "unit": one.written_unit,
+    }
     given["values"] = packed_numbers(numeric(table[one.column]))
     for end in ("low", "high"):
         if f"{one.column}_{end}" in table:

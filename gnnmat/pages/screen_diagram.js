@@ -48,7 +48,7 @@ function screenDiagram(screen, choose) {
   }
   const front = frontLine();
 
-  function traces(passed, chosen) {
+  function traces(passed) {
     const among = { plain: [], outside: [], learned: [], front: [], short: [], away: [] };
     for (const row of drawn) {
       const flag = screen.flags[row];
@@ -62,7 +62,6 @@ function screenDiagram(screen, choose) {
     const count = drawn.length - among.away.length;
     const [size, opacity] = [sizeOf(count), opacityOf(count)];
     const line = { color: ink("--muted"), width: 1.5, dash: "dot" };
-    const ring = { size: 17, color: "rgba(0,0,0,0)", line: { width: 2.5, color: ink("--text") } };
     const rim = { width: 1, color: ink("--paper") };
     return [
       points("filtered out", among.away, { size: 0.8 * sizeOf(drawn.length), color: ink("--faint"), opacity: 0.25 },
@@ -73,16 +72,27 @@ function screenDiagram(screen, choose) {
       points("Pareto front", front, {}, { type: "scatter", mode: "lines", line, hoverinfo: "skip" }),
       judged("on the front", among.front, { size: 10, symbol: "diamond", color: BLUE, line: rim, bar: `${BLUE}99` }),
       judged("shortlist", among.short, { size: 10, symbol: among.short.map(symbol), color: ORANGE, line: rim, bar: `${ORANGE}99` }),
-      points("chosen", chosen !== null && isDrawn(chosen) ? [chosen] : [], ring,
-        { type: "scatter", hoverinfo: "skip", showlegend: false }),
     ];
   }
 
-  // From the smallest to the largest point; on log scales the lowest thousandth is out of sight.
-  function range({ values }, isLog) {
+  // A ring around the point chosen: a shape, because a new trace would draw all points again.
+  function ring(chosen) {
+    if (chosen === null || !isDrawn(chosen)) return [];
+    const ends = { xsizemode: "pixel", ysizemode: "pixel", x0: -9, x1: 9, y0: -9, y1: 9 };
+    const [xanchor, yanchor] = [x.values[chosen], y.values[chosen]];
+    return [{ type: "circle", xanchor, yanchor, ...ends, line: { width: 2.5, color: ink("--text") } }];
+  }
+  const mark = (chosen) => Plotly.relayout(place, { shapes: ring(chosen) });
+
+  // From the smallest to the largest point, with intervals that reach a little further; on log
+  // scales the lowest thousandth is out of sight.
+  const judgedRows = drawn.filter((row) => screen.flags[row] & (FRONT | SHORTLISTED));
+  function range({ values, high: above }, isLog) {
     const found = Float32Array.from(drawn, (row) => values[row]).filter((value) => !isLog || value > 0).sort();
     if (!found.length) return isLog ? [-1, 1] : [0, 1];
     const ends = [found[isLog ? Math.floor(found.length / 1000) : 0], found[found.length - 1]];
+    const reach = judgedRows.reduce((most, row) => Math.max(most, above?.[row] || 0), 0);
+    if (reach > ends[1]) ends[1] = Math.min(reach, ends[1] + 0.2 * Math.abs(ends[1]));
     const [low, high] = isLog ? ends.map(Math.log10) : ends;
     const margin = 0.05 * (high - low) || 0.1 * Math.abs(high) || 0.1;
     return [low - margin, high + margin];
@@ -111,7 +121,8 @@ function screenDiagram(screen, choose) {
     showSendToCloud: false,
     plotlyServerURL: "",
   };
-  const layout = () => ({
+  const layout = (chosen) => ({
+    shapes: ring(chosen),
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: ink("--sans"), size: 13, color: ink("--text") },
@@ -127,7 +138,7 @@ function screenDiagram(screen, choose) {
   });
 
   function draw(passed, chosen) {
-    return Plotly.react(place, traces(passed, chosen), layout(), config);
+    return Plotly.react(place, traces(passed), layout(chosen), config);
   }
 
   const rowOf = (event) => {
@@ -159,5 +170,5 @@ function screenDiagram(screen, choose) {
       if (row !== undefined) choose(row);
     });
   }
-  return { draw, listen, drawn: drawn.length };
+  return { draw, mark, listen, drawn: drawn.length };
 }

@@ -12,8 +12,6 @@ from gnnmat.errors import GnnmatError
 from gnnmat.properties.elastic import UNITS, elastic_invariants
 from gnnmat.sources.records import Records, Refusal
 
-__all__ = ["elastic_invariants", "with_elastic"]
-
 
 def with_elastic(records: Records, column: str) -> Records:
     """The records with a column for each of `UNITS`; crystals with an impossible tensor refused.

@@ -74,7 +74,7 @@ class TableSource(BaseModel):
             places = np.arange(len(every_id))
         reasons = structure_rows(table, path).reasons()
         refused += [
-            Refusal(every_id[place], "{}, row {}".format(*origin(place)), str(reasons[place]))
+            Refusal(every_id[place], "{}, row {}".format(*origin(int(place))), str(reasons[place]))
             for place in places
             if reasons[place]
         ]
@@ -101,7 +101,7 @@ class TableSource(BaseModel):
             fingerprint=rows.fingerprint(),
             table=values,
             units=check_units(self.units, values.columns, str(path)),
-            origins=[f"{file.name}, row {row}" for file, row in map(origin, places)],
+            origins=[f"{file.name}, row {row}" for file, row in map(origin, places.tolist())],
             refused=refused,
         )
         return records if self.elastic is None else with_elastic(records, self.elastic)

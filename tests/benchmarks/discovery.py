@@ -1,8 +1,8 @@
 """Discovery metrics of predicted stability: a composition forest, out of fold by formula.
 
 ``e_above_hull`` of the Materials Project, as stored: never negative, for an entry on the hull is
-part of it. That is not the task of Matbench Discovery, where new crystals are judged against an older
-hull, so numbers cannot be compared with its table; and a forest that sees composition alone
+part of it. That is not the task of Matbench Discovery, where new crystals are judged against an
+older hull, so numbers cannot be compared with its table; and a forest that sees composition alone
 gives all polymorphs of a formula one energy. It is a stand-in that shows what the metrics say.
 """
 

@@ -24,7 +24,9 @@ ORDER = (
     "pseudo_labels_moduli", "pseudo_labels_superconductors", "audit_moduli",
     "audit_superconductors",
     "synthesizability_jang", "synthesizability_icsd", "synthesizability_control",
-    "diffraction", "films",
+    "diffraction", "films", "fingerprints", "powder", "film_classes", "response_maps",
+    "screening_whole", "screening_engines", "screening_kills", "hardness", "hard_compounds",
+    "active", "discovery",
     "spin_waves", "spectra", "networks", "comparison", "denoising", "exchange", "headline",
     "foreign", "misfit", "attribution", "refinement",
 )  # fmt: skip

@@ -50,7 +50,7 @@ def test_octahedron_by_hand() -> None:
 
 
 @every_crystal
-def test_harmonics_are_sums_over_pairs(crystal: Crystal) -> None:
+def test_moments_are_sums_over_pairs(crystal: Crystal) -> None:
     pairs = neighbours_within(crystal, 4.5)
     found = angle_moments(crystal, pairs, 6)
     np.testing.assert_allclose(found, over_pairs(crystal, pairs, 6), atol=1e-12)

@@ -13,6 +13,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources import harvest, json_service
 from gnnmat.sources.optimade import OptimadeSource
 
+from .optimade_answers import opened, page, salt
 from .scripted_service import Asked, Said, Scripted, scripted_service
 
 
@@ -23,37 +24,6 @@ def waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(json_service, "sleep", made.append)
     monkeypatch.setenv("GNNMAT_CACHE", str(tmp_path / "cache"))
     return made
-
-
-def salt(name: str, **changes: Any) -> dict[str, Any]:
-    """CsCl as OPTIMADE describes it."""
-    attributes = {
-        "lattice_vectors": [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]],
-        "dimension_types": [1, 1, 1],
-        "cartesian_site_positions": [[0, 0, 0], [2.06, 2.06, 2.06]],
-        "species": [
-            {"name": "Cs", "chemical_symbols": ["Cs"], "concentration": [1.0]},
-            {"name": "Cl", "chemical_symbols": ["Cl"], "concentration": [1.0]},
-        ],
-        "species_at_sites": ["Cs", "Cl"],
-        "structure_features": [],
-        "nsites": 2,
-    }
-    return {"id": name, "type": "structures", "attributes": {**attributes, **changes}}
-
-
-def page(*entries: Any, after: Any = None, total: Any = None, **meta: Any) -> Said:
-    return Said(
-        {
-            "data": list(entries),
-            "links": {"next": after},
-            "meta": {"data_returned": total, **meta},
-        }
-    )
-
-
-def opened(service: Scripted, **options: Any) -> Any:
-    return OptimadeSource(provider=service.address, **{"timeout": 5, **options}).open()
 
 
 def place(asked: Asked) -> int:
@@ -313,100 +283,6 @@ def test_a_redirect_on_the_same_host_is_followed_but_not_in_circles() -> None:
         pytest.raises(GnnmatError, match="in a circle"),
     ):
         opened(service)
-
-
-FALSE: list[tuple[Any, str]] = [
-    (None, "it is no JSON object"),
-    ("text", "it is no JSON object"),
-    ({"attributes": {}}, "it has no id"),
-    ({"id": {}, "attributes": {}}, "it has no id"),
-    ({"id": "x"}, "it has no attributes"),
-    ({"id": "x", "attributes": []}, "it has no attributes"),
-    ({"id": "x", "attributes": {}}, "cartesian_site_positions is missing"),
-    (salt("x", lattice_vectors=None), "lattice_vectors is missing"),
-    (salt("x", lattice_vectors="abc"), "lattice_vectors is a str, not a list"),
-    (salt("x", lattice_vectors=[[1, 0, 0]]), "there are 1 lattice vectors, expected 3"),
-    (salt("x", lattice_vectors=[[4, 0, 0], [0, 4, 0], None]), "a lattice vector is missing"),
-    (salt("x", lattice_vectors=[["a", 0, 0], [0, 4, 0], [0, 0, 4]]), "not as OPTIMADE describes"),
-    (salt("x", lattice_vectors=[[1e400, 0, 0], [0, 4, 0], [0, 0, 4]]), "vector is missing"),
-    (salt("x", lattice_vectors=[[0, 0, 0]] * 3), "no periodic cell"),
-    (salt("x", dimension_types=[0, 0, 0]), "no periodic cell"),
-    (salt("x", dimension_types=[1]), "dimension_types is not a list of three"),
-    (salt("x", cartesian_site_positions=[[0, 0, 0]]), "there are 1 positions, 2 species"),
-    (salt("x", nsites=3), "there are 2 positions, 2 species and nsites 3"),
-    (salt("x", nsites="two"), "and nsites two"),
-    (salt("x", cartesian_site_positions=[[0, 0, 0], [None] * 3]), "position of atom 2 is unknown"),
-    (salt("x", cartesian_site_positions=[[0, 0, 0], [1, 2]]), "position of atom 2 is unknown"),
-    (salt("x", cartesian_site_positions=[[0, 0, 0]] * 2), "0.000 Å apart"),
-    (salt("x", species_at_sites=["Cs", None]), "species of atom 2 is unknown"),
-    (salt("x", species_at_sites=["Cs", "Xx"]), "atom 2 is 'Xx', which is not an element"),
-    (salt("x", species=[{"name": "Cl", "chemical_symbols": "Cl"}]), "does not say which elements"),
-    (salt("x", species=5), "not as OPTIMADE describes"),
-    (salt("x", structure_features=["disorder"]), "partial occupancy"),
-    (salt("x", structure_features=["unknown_positions"]), "positions of atoms are unknown"),
-    (salt("x", structure_features=["implicit_atoms"]), "positions are unknown"),
-    (
-        salt("x", species=[{"name": "Cl", "chemical_symbols": ["Cl"], "concentration": [0.5]}]),
-        "atom 2 has partial occupancy (Cl 0.5)",
-    ),
-    (
-        salt(
-            "x",
-            species=[
-                {"name": "Cl", "chemical_symbols": ["Cl", "vacancy"], "concentration": [0.9, 0.1]}
-            ],
-        ),
-        "partial occupancy (Cl 0.9, vacancy 0.1)",
-    ),
-    (
-        salt("x", species=[{"name": "Cl", "chemical_symbols": ["X"], "concentration": [1.0]}]),
-        "atom 2 is 'X', which is not an element",
-    ),
-]
-
-
-def test_a_bad_structure_is_refused_and_the_rest_is_taken() -> None:
-    entries = [
-        {**entry, "id": f"bad {row}"}
-        if isinstance(entry, dict) and entry.get("id") == "x"
-        else entry
-        for row, (entry, _) in enumerate(FALSE)
-    ]
-    with scripted_service(lambda _: page(salt("a"), *entries, salt("b"))) as service:
-        records = opened(service)
-    assert records.ids == ["a", "b"]
-    assert records.read(records.raws[1]).numbers.tolist() == [55, 17]
-    assert len(records.refused) == len(FALSE)
-    for (_, words), refusal in zip(FALSE, records.refused, strict=True):
-        assert words in refusal.reason
-    assert records.refused[0].id == "result 2"
-    assert records.refused[-1].origin.endswith(f", bad {len(FALSE) - 1}")
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([1, 2.5, None], [1.0, 2.5, None]),
-        ([True, False, True], [True, False, True]),
-        ([1, "2 eV", None], ["1", "2 eV", None]),
-        ([{"a": 1}, "x", None], ['{"a": 1}', "x", None]),
-        ([[1, 2], [3], None], [[1, 2], [3], None]),
-        ([10**400, 1, 2], [None, 1.0, 2.0]),
-    ],
-)
-def test_a_property_has_one_type(values: list[Any], expected: list[Any]) -> None:
-    entries = [salt(str(row), _x_value=value) for row, value in enumerate(values)]
-    with scripted_service(lambda _: page(*entries)) as service:
-        found = opened(service, properties=["_x_value"]).table["_x_value"].tolist()
-    assert [None if value != value else value for value in found] == expected
-
-
-def test_a_property_that_nobody_has_is_an_error() -> None:
-    with (
-        scripted_service(lambda _: page(salt("a"))) as service,
-        pytest.raises(GnnmatError, match=r"gives no '_x_gap'[\s\S]*/v1/info/structures"),
-    ):
-        opened(service, properties=["_x_gap"])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 # Share of all candidates that the spheres around a batch hold together, were they apart: near
 # duplicates and no more. Wide spheres pass over good families (`active` in docs/benchmarks.md).
-DIVERSITY = 0.02
+DIVERSITY = 0.002
 # Candidates whose distances tell how far apart two of them are.
 SAMPLED = 1000
 

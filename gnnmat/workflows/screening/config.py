@@ -16,6 +16,7 @@ from gnnmat.dotted import set_option
 from gnnmat.errors import GnnmatError
 from gnnmat.shipped import recipes
 from gnnmat.sources import Source
+from gnnmat.sources.card import shipped_cards
 from gnnmat.train.unions import plain_error
 from gnnmat.workflows.screening.stages.union import AnyStage
 
@@ -117,9 +118,11 @@ def _set_stage(tree: dict[str, Any], override: str) -> bool:
 TABLES = (".parquet", ".csv", ".jsonl")
 
 
-def source_of(paths: Sequence[str]) -> str:
-    """The source of candidates that are named by files, folders or one table, as JSON."""
-    absolute = [os.path.abspath(os.path.expanduser(one)) for one in paths]
-    if len(paths) == 1 and paths[0].endswith(TABLES):
+def source_of(given: Sequence[str]) -> str:
+    """The source of candidates by files, folders, one table, or the name of a data set, as JSON."""
+    if len(given) == 1 and not os.path.exists(given[0]) and given[0] in shipped_cards():
+        return json.dumps({"kind": "card", "name": given[0]})
+    absolute = [os.path.abspath(os.path.expanduser(one)) for one in given]
+    if len(given) == 1 and given[0].endswith(TABLES):
         return json.dumps({"kind": "table", "path": absolute[0]})
     return json.dumps({"kind": "files", "structures": absolute})

@@ -131,7 +131,11 @@ def simulate_loop(
             raise GnnmatError(
                 f"The first {start} rows have no true number.", fix="Start with more."
             )
-        beliefs = _beliefs(x, y, known, left, method, surrogate, maximise, kappa, seed + number)
+        members = np.zeros((1, len(left)))  # chance needs no surrogate
+        if method != "random":
+            members = _asked(surrogate, x[known], y[known], x[left], seed + number)
+        best = float(y[known].max() if maximise else y[known].min())
+        beliefs = Beliefs(members.mean(axis=0), members.std(axis=0), best, maximise, kappa)
         key = METHODS[method](beliefs, random)
         near = None if places is None or method == "random" else places[left]
         chosen, _ = choose_batch(key, near, batch, diversity=diversity, random=random)
@@ -202,28 +206,15 @@ def _curve(campaign: Campaign, top: int | float, wanted: NDArray[np.int64]) -> p
     )
 
 
-def _beliefs(
-    x: Floats,
-    y: Floats,
-    known: NDArray[np.int64],
-    left: NDArray[np.int64],
-    method: str,
-    surrogate: Surrogate,
-    maximise: bool,
-    kappa: float,
-    seed: int,
-) -> Beliefs:
-    best = float(y[known].max() if maximise else y[known].min())
-    if method == "random":  # nothing to learn
-        blank = np.zeros(len(left))
-        return Beliefs(blank, blank, best, maximise, kappa)
-    members = np.asarray(surrogate(x[known], y[known], x[left], seed), dtype=np.float64)
-    if members.ndim != 2 or members.shape[1] != len(left):
+def _asked(surrogate: Surrogate, x: Floats, y: Floats, hidden: Floats, seed: int) -> Floats:
+    """(members, hidden rows) what a surrogate says, checked."""
+    members = np.asarray(surrogate(x, y, hidden, seed), dtype=np.float64)
+    if members.ndim != 2 or members.shape[1] != len(hidden):
         raise GnnmatError(
-            f"The surrogate gave {members.shape}, expected (members, {len(left)}).",
+            f"The surrogate gave {members.shape}, expected (members, {len(hidden)}).",
             fix="Return what each member says of every asked row.",
         )
-    return Beliefs(members.mean(axis=0), members.std(axis=0), best, maximise, kappa)
+    return members
 
 
 def _check(x: Floats, y: Floats, start: int, batch: int, rounds: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from torch import Tensor
 from gnnmat.data.dataset import SampleDataset, open_dataset
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import Input
-from gnnmat.sources.objects import records_from_objects
+from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.records import Records
 from gnnmat.train.committee import Committee
 from gnnmat.train.judge import load_model
 from gnnmat.train.learned import Learned, load_learned
@@ -70,6 +72,8 @@ class Scorer:
         began = time.perf_counter()
         dataset, rows, refused = _GRAPHS.rows(self.committee.trained.config.input, table)
         built = time.perf_counter()
+        if dataset is None:
+            return Scored(pd.DataFrame(columns=["id", "target"]), {}, [], refused, {})
         found = self.committee.observe(dataset, rows, batch_size=batch_size)
         done = time.perf_counter()
         said = self.committee.described(dataset, rows, found)
@@ -119,25 +123,17 @@ class _Graphs:
 
     def rows(
         self, input: Input, table: pd.DataFrame
-    ) -> tuple[SampleDataset, NDArray[np.int64], dict[str, str]]:
-        """A data set, the places in it of the crystals of the table, and reasons by id."""
+    ) -> tuple[SampleDataset | None, NDArray[np.int64], dict[str, str]]:
+        """A data set, the places in it of the crystals of the table, and reasons by id.
+
+        Without a single crystal that can be used there is no data set.
+        """
         crystals = crystals_of(table)
         ids = [str(one) for one in table["id"]]
         keys = [name.encode() + one.digest() for name, one in zip(ids, crystals, strict=True)]
         known = all(key in self.places or key in self.refused for key in keys)
-        if not (known and self.dataset is not None and input == self.input):
-            records = records_from_objects(crystals, ids)
-            old, self.scratch = self.scratch, tempfile.TemporaryDirectory(prefix="gnnmat-")
-            self.dataset = open_dataset(
-                records, input, folder=Path(self.scratch.name), workers=1, quiet=True
-            )
-            if old is not None:
-                old.cleanup()
-            self.input = input
-            by_id = dict(zip(ids, keys, strict=True))
-            self.places = {by_id[name]: row for row, name in enumerate(self.dataset.ids)}
-            reasons = [*records.refused, *self.dataset.refused]
-            self.refused = {by_id[one.id]: one.reason for one in reasons}
+        if not known or input != self.input:
+            self._make(input, ids, crystals, keys)
         rows = np.array([self.places[key] for key in keys if key in self.places], dtype=np.int64)
         refused = {
             name: self.refused[key]
@@ -145,6 +141,37 @@ class _Graphs:
             if key in self.refused
         }
         return self.dataset, rows, refused
+
+    def _make(
+        self, input: Input, ids: list[str], crystals: list[Crystal], keys: list[bytes]
+    ) -> None:
+        old, self.scratch = self.scratch, tempfile.TemporaryDirectory(prefix="gnnmat-")
+        records = _checked_records(ids, crystals)
+        self.input, self.places, self.refused = input, {}, {}
+        by_id = dict(zip(ids, keys, strict=True))
+        try:
+            self.dataset = open_dataset(
+                records, input, folder=Path(self.scratch.name), workers=1, quiet=True
+            )
+        except GnnmatError as error:  # not one can be used, for the same reason or many
+            self.dataset = None
+            self.refused = {key: error.why or error.what for key in keys}
+        else:
+            self.places = {by_id[name]: row for row, name in enumerate(self.dataset.ids)}
+            self.refused = {by_id[one.id]: one.reason for one in self.dataset.refused}
+        if old is not None:
+            old.cleanup()
+
+
+def _checked_records(ids: list[str], crystals: list[Crystal]) -> Records:
+    """Records of crystals that were checked when they were read."""
+    sha = hashlib.sha256(b"".join(one.digest() for one in crystals))
+    table = pd.DataFrame(index=range(len(ids)))
+    return Records(ids, crystals, _itself, sha.hexdigest(), table)
+
+
+def _itself(crystal: Crystal) -> Crystal:
+    return crystal
 
 
 _GRAPHS = _Graphs()

@@ -96,6 +96,9 @@ def test_intervals_agree_with_the_binomial_and_widen_with_groups() -> None:
     accuracy = found.loc["accuracy"]
     error = np.sqrt(accuracy["value"] * (1 - accuracy["value"]) / 500)
     assert accuracy["high"] - accuracy["low"] == pytest.approx(2 * 1.96 * error, rel=0.15)
+    for name in ("TP", "FP", "TN", "FN", "DAF", "F1"):
+        row = found.loc[name]
+        assert row["low"] < row["value"] < row["high"], name
     groups = np.repeat(np.arange(500), 4)
     copies = judge_discovery(truth.repeat(4), said.repeat(4), groups=groups)
     same = copies.scores.set_index("metric").loc["accuracy"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gnnmat.errors import GnnmatError
-from gnnmat.workflows.screening.acquisition import METHODS
+from gnnmat.workflows.screening.acquisition import METHODS, Beliefs
 from gnnmat.workflows.screening.loop import (
     Campaign,
     best_rows,
@@ -69,6 +69,24 @@ def test_nothing_hidden_reaches_the_surrogate() -> None:
         computed = made.order[: 10 + 5 * number]
         assert hidden == 120 - len(computed)
         assert values == set(TRUTH[computed])
+
+
+@pytest.mark.parametrize("maximise", [True, False])
+def test_the_best_so_far_is_that_of_the_revealed_rows(
+    maximise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+
+    def spying(beliefs: Beliefs, random: np.random.Generator) -> Floats:
+        told.append(beliefs.best)
+        return beliefs.mean
+
+    monkeypatch.setitem(METHODS, "greedy", spying)  # type: ignore[arg-type]
+    made = simulate_loop(
+        POINTS, TRUTH, "greedy", start=10, batch=5, rounds=3, surrogate=exact, maximise=maximise
+    )
+    best = max if maximise else min
+    assert told == [best(TRUTH[made.order[:size]]) for size in (10, 15, 20)]
 
 
 def test_failed_computations_teach_nothing_but_are_paid_for() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from gnnmat.sources.crystal import as_crystal
 from gnnmat.workflows.screening.stage import Judged
 from gnnmat.workflows.screening.stages.symmetry import SymmetryStage
 from gnnmat.workflows.screening.table import rows_of
@@ -59,6 +60,15 @@ def test_columns_are_those_of_the_international_tables(table: pd.DataFrame) -> N
 def test_what_is_kept(table: pd.DataFrame, options: dict[str, Any], kept: str) -> None:
     found = judged(table, **options)
     assert "".join(table["id"][found.reasons == ""]) == kept
+
+
+def test_the_tolerance_is_that_asked_for() -> None:
+    # The second atom 0.05 Å off: no longer diamond within 0.01 Å, but within 0.2 Å.
+    one = crystals.diamond()
+    frac = one.frac + [[0, 0, 0], [0.02, 0, 0]]
+    table = rows_of(["a"], [as_crystal(one.lattice, one.numbers, frac)])
+    assert judged(table).columns["space_group"].iloc[0] != 227
+    assert judged(table, symprec=0.2).columns["space_group"].iloc[0] == 227
 
 
 def test_reasons_name_what_was_not_met(table: pd.DataFrame) -> None:

@@ -47,9 +47,9 @@ class HullStage(Stage):
 
     @classmethod
     def example(cls) -> HullStage:
-        """A small instance for contract tests: oxides, with volumes in place of energies."""
+        """A small instance for contract tests, with volumes in place of energies."""
         path = Path(__file__).with_name("hull_example.csv")
-        return cls(entries=str(path), energy="volume", max_e_above_hull=None)
+        return cls(entries=str(path), energy="volume", max_e_above_hull=None, no_reference="keep")
 
     def needs(self) -> Sequence[str]:
         return [self.energy]

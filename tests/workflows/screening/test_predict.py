@@ -1,0 +1,139 @@
+"""A shipped model as a stage: the answers of `load`, marked where they are lessons."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gnnmat
+from gnnmat.errors import GnnmatError
+from gnnmat.sources.crystal import as_crystal
+from gnnmat.train.learned import Learned, load_learned, save_learned
+from gnnmat.workflows.screening.scoring import open_scorer
+from gnnmat.workflows.screening.stages.predict import Predict
+from gnnmat.workflows.screening.table import rows_of
+from gnnmat.zoo import find_model
+
+from .small import some_crystals
+
+MODEL = "elastic-moduli"
+NOWHERE = Path()
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    crystals = some_crystals(8)
+    return rows_of(list(crystals), list(crystals.values()))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A copy of the shipped model that knows nothing of what it has learned from."""
+    folder = tmp_path / "moduli"
+    shutil.copytree(find_model(MODEL), folder)
+    (folder / "learned.parquet").unlink(missing_ok=True)
+    return folder
+
+
+def test_the_answers_are_those_of_load(table: pd.DataFrame, model: Path) -> None:
+    crystals = some_crystals(8)
+    said = Predict(run=str(model)).open(NOWHERE)(table).columns
+    wanted = gnnmat.load(model).predict(list(crystals.values()), ids=list(crystals))
+    for target in ("K_vrh", "G_vrh"):
+        own = wanted[wanted["target"] == target]
+        np.testing.assert_allclose(said[target], own["prediction"], rtol=1e-5)
+        np.testing.assert_allclose(said[f"{target}_low"], own["interval_low"], rtol=1e-5)
+        np.testing.assert_allclose(said[f"{target}_spread"], own["disagreement"], rtol=1e-4)
+        members = np.array(said[f"{target}_members"].tolist())
+        assert members.shape == (8, 3)
+        np.testing.assert_allclose(members.std(axis=1), own["disagreement"], rtol=1e-4)
+    assert list(said["moduli_in_domain"]) == list(own["in_domain"])
+    assert "moduli_learned" not in said
+
+
+def test_a_shard_of_others_does_not_change_an_answer(table: pd.DataFrame, model: Path) -> None:
+    stage = Predict(run=str(model)).open(NOWHERE)
+    whole = stage(table).columns["K_vrh"].to_numpy()
+    part = stage(table.iloc[[5, 2]]).columns["K_vrh"].to_numpy()
+    np.testing.assert_allclose(part, whole[[5, 2]], rtol=1e-5)
+
+
+def test_lessons_are_marked_and_answered_by_who_has_not_learned_them(
+    table: pd.DataFrame, model: Path
+) -> None:
+    before = Predict(run=str(model)).open(NOWHERE)(table).columns
+    lessons = table.loc[[1, 3], ["formula", "volume"]].assign(K_vrh=[111.0, np.nan])
+    save_learned(model, lessons)
+    open_scorer.cache_clear()
+    said = Predict(run=str(model)).open(NOWHERE)(table).columns
+    assert list(said["moduli_learned"][[0, 1, 3]]) == ["", "out of fold", "learned"]
+    assert said["K_vrh"][1] == pytest.approx(111)
+    assert said["K_vrh_low"][1] < 111 < said["K_vrh_high"][1]
+    factor = 111 / before["K_vrh"][1]
+    np.testing.assert_allclose(
+        said["K_vrh_members"][1], np.array(before["K_vrh_members"][1]) * factor, rtol=1e-6
+    )
+    # Where nobody was asked, and of the other target, the answers are as before.
+    assert said["K_vrh"][3] == before["K_vrh"][3]
+    assert said["G_vrh"][1] == before["G_vrh"][1]
+
+
+def test_a_lesson_is_known_by_formula_and_volume(tmp_path: Path) -> None:
+    lessons = pd.DataFrame({"formula": ["MgO", "MgO", "C"], "volume": [9.5, 11.0, 5.7]})
+    save_learned(tmp_path, lessons)
+    found = load_learned(tmp_path)
+    assert found is not None
+    names = ["MgO", "MgO", "MgO", "Si", "C"]
+    places = found.find(names, [9.51, 10.99, 10.2, 9.5, 5.6])
+    known = [found.table["volume"][one] if one >= 0 else None for one in places]
+    assert known == pytest.approx([9.5, 11.0, None, None, None])
+
+
+def test_of_two_alike_the_nearest_is_meant() -> None:
+    lessons = Learned(pd.DataFrame({"formula": ["A", "A"], "volume": [10.0, 10.04]}))
+    assert list(lessons.find(["A", "A"], [10.03, 10.01])) == [1, 0]
+
+
+def test_damaged_lessons_are_named(tmp_path: Path) -> None:
+    (tmp_path / "learned.parquet").write_bytes(b"PAR1")
+    with pytest.raises(GnnmatError, match="learned.parquet is damaged"):
+        load_learned(tmp_path)
+
+
+def test_an_element_it_has_never_seen_is_out_of_domain(model: Path) -> None:
+    krypton = as_crystal(np.eye(3) * 5.6, [2], [[0, 0, 0]])
+    said = Predict(run=str(model)).open(NOWHERE)(rows_of(["he"], [krypton])).columns
+    assert not said["moduli_in_domain"][0]
+
+
+def test_nothing_that_can_be_used_is_no_error(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gnnmat.inputs.crystal_graph import CrystalGraph
+
+    def refuse(self: CrystalGraph, crystal: object) -> None:
+        raise GnnmatError("It has no neighbours.")
+
+    monkeypatch.setattr(CrystalGraph, "sample", refuse)
+    crystals = some_crystals(3)
+    table = rows_of(["x", "y", "z"], list(crystals.values()))
+    judged = Predict(run=str(model)).open(NOWHERE)(table)
+    assert all("no neighbours" in one for one in judged.reasons)
+
+
+def test_wrong_names_are_said_before_the_first_crystal() -> None:
+    with pytest.raises(GnnmatError, match="not a finished run"):
+        Predict(run="elastic-modulus").open(NOWHERE)
+    with pytest.raises(GnnmatError, match="does not predict 'K'"):
+        Predict(run=MODEL, columns={"K": "bulk"}).open(NOWHERE)
+    with pytest.raises(GnnmatError, match="no model of crystals"):
+        Predict(run="pcsmo-exchange").open(NOWHERE)
+
+
+def test_other_weights_are_another_stage(model: Path) -> None:
+    before = Predict(run=str(model)).fingerprint()
+    weights = next(model.rglob("weights.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    assert Predict(run=str(model)).fingerprint() != before
