@@ -99,6 +99,21 @@ def _open(cores: int) -> None:
             ) from error
         _started.append(Path())
         return
+    try:
+        _start_here(ray, cores, quiet)
+    except Exception:
+        # A busy machine may miss the 30 s that Ray gives itself; its files are in memory by now.
+        try:
+            _start_here(ray, cores, quiet)
+        except Exception as error:
+            raise GnnmatError(
+                "Ray does not start on this machine.",
+                why=" ".join(str(error).split()),
+                fix="try again when the machine is less busy, or use the engine 'local'.",
+            ) from error
+
+
+def _start_here(ray: Any, cores: int, quiet: dict[str, Any]) -> None:
     folder = _short_folder()
     _started.append(folder)
     size, place = store_size(_free_shared_memory(), folder)
@@ -112,15 +127,9 @@ def _open(cores: int) -> None:
             _temp_dir=str(folder),
             **quiet,
         )
-    except BaseException as error:
+    except BaseException:
         _close()
-        if not isinstance(error, Exception):
-            raise
-        raise GnnmatError(
-            "Ray does not start on this machine.",
-            why=" ".join(str(error).split()),
-            fix="use the engine 'local'.",
-        ) from error
+        raise
 
 
 def _close() -> None:

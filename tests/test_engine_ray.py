@@ -206,15 +206,15 @@ def test_no_process_of_ray_outlives_its_caller(tmp_path: Path, name: str) -> Non
         env=environment,
     )
     assert caller.stdout is not None
-    assert caller.stdout.readline() == b"ready\n"
+    assert caller.stdout.readline() == b"ready\n", caller.wait()
     assert len(marked(mark)) > 3
     if name == "SIGINT":
         os.killpg(caller.pid, signal.SIGINT)  # as a terminal does
     else:
         caller.kill()
-    caller.wait(timeout=60)
+    caller.wait(timeout=100)
     caller.stdout.close()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 100
     while (alive := marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.2)
     for process in alive:

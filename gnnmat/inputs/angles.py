@@ -3,9 +3,8 @@ r"""What the other neighbours of an atom look like from each of its bonds.
 .. math:: c_l(ij) = \sum_k w_{ik} P_l(\cos\theta_{jik}) / \sum_k w_{ik}, \qquad
           w_{ik} = (d_i / d_{ik})^p
 
-with d_i the distance of i's nearest neighbour. The moments do not depend on rotation. They are summed
-over pairs of neighbours by compiled code; spherical harmonics, which need no pairs, take four times
-as long for the dozen neighbours of a crystal graph.
+with d_i the distance of i's nearest neighbour. The moments do not depend on rotation. They are
+summed over pairs of neighbours by compiled code.
 
 Source: Steinhardt, Nelson & Ronchetti, Phys. Rev. B 28, 784 (1983), whose invariants Q_l are the
 weighted means of c_l over the bonds of an atom; differs in: kept by the bond, weighted by distance.

@@ -155,7 +155,7 @@ class _Graphs:
             )
         except GnnmatError as error:  # not one can be used, for the same reason or many
             self.dataset = None
-            self.refused = {key: error.why or error.what for key in keys}
+            self.refused = dict.fromkeys(keys, error.why or error.what)
         else:
             self.places = {by_id[name]: row for row, name in enumerate(self.dataset.ids)}
             self.refused = {by_id[one.id]: one.reason for one in self.dataset.refused}

@@ -1,0 +1,148 @@
+"""All that the stages of a screen said, put together: one table, and the funnel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gnnmat.train.learned import KNOWN, OUT_OF_FOLD
+from gnnmat.workflows.screening.config import ScreenConfig
+from gnnmat.workflows.screening.folder import (
+    META,
+    POSITION,
+    REASON,
+    Answer,
+    StageFiles,
+    read_answer,
+    read_table,
+)
+from gnnmat.workflows.screening.stage import KEPT
+from gnnmat.workflows.screening.table import ARRAYS
+
+DROPPED_BY = "dropped_by"
+MARK = "_learned"
+
+
+@dataclass
+class Gathered:
+    """What was said of all candidates.
+
+    Args:
+        table: a row a candidate that could be read, which stage dropped it and why.
+        funnel: a row a stage.
+        units: by column.
+        notes: sentences.
+        unread: candidates that could not be read, and why.
+    """
+
+    table: pd.DataFrame
+    funnel: list[dict[str, Any]]
+    units: dict[str, str]
+    notes: list[str]
+    unread: list[dict[str, str]]
+
+
+def gather(config: ScreenConfig, files: Sequence[StageFiles]) -> Gathered:
+    """All candidates with the answers of all stages, and the funnel."""
+    parts = sorted(files[0].folder.glob("part-*.parquet"))
+    table = pd.concat([read_table(one, arrays=False) for one in parts], ignore_index=True)
+    unread = [one for path in parts for one in _about(path).get("refused", [])]
+    table = table.set_index("id", drop=False).assign(**{DROPPED_BY: "", REASON: ""})
+    found = Gathered(table, [], {}, [], unread)
+    for stage, own in zip(config.stages, files[1:], strict=True):
+        answer = _answer_of(own)
+        _add(found, stage.title, answer)
+        found.units |= answer.units
+        found.notes += [one for one in answer.notes if one not in found.notes]
+    found.table = found.table.reset_index(drop=True)
+    found.notes += lessons(found.table)
+    return found
+
+
+def lessons(table: pd.DataFrame) -> list[str]:
+    """A sentence a model on candidates that it has learned from."""
+    said = []
+    for column in table.columns:
+        if not str(column).endswith(MARK):
+            continue
+        marks = table[column].astype(str)
+        apart, own = int((marks == OUT_OF_FOLD).sum()), int((marks == KNOWN).sum())
+        name = str(column).removesuffix(MARK)
+        if apart:
+            said.append(
+                f"{name} has learned from {apart:,} of the candidates that are answered here by "
+                "fits that had not (out of fold)."
+            )
+        if own:
+            said.append(
+                f"{name} has learned from {own:,} of the candidates itself: its answers for them "
+                "are better than for new ones (learned)."
+            )
+    return said
+
+
+def _add(found: Gathered, title: str, answer: Answer) -> None:
+    """Join what one stage said to the table, and a line to the funnel."""
+    said = answer.table.set_index("id", drop=True)
+    reasons = said[REASON].astype(str)
+    fresh = said.drop(columns=[REASON, POSITION], errors="ignore")
+    for name in fresh.columns.difference(list(ARRAYS), sort=False):
+        if len(said) == len(found.table):
+            found.table[name] = fresh[name].reindex(found.table.index)
+        else:
+            column = (
+                found.table[name].astype(object)
+                if name in found.table
+                else pd.Series(None, index=found.table.index, dtype=object)
+            )
+            column.loc[fresh.index] = fresh[name].astype(object)
+            found.table[name] = column.infer_objects()
+    dropped = reasons[reasons != KEPT]
+    found.table.loc[dropped.index, DROPPED_BY] = title
+    found.table.loc[dropped.index, REASON] = dropped
+    left = said[reasons == KEPT]
+    found.funnel.append(
+        {
+            "stage": title,
+            "into": len(said),
+            "out": len(left),
+            "dropped": counted(list(dropped)),
+            "seconds": {name: round(value, 2) for name, value in answer.seconds.items()},
+        }
+    )
+
+
+def _answer_of(files: StageFiles) -> Answer:
+    """What a stage said of all candidates it was shown."""
+    if files.judged.is_file():
+        return read_answer(files.judged)
+    parts = [read_answer(one) for one in sorted(files.folder.glob("part-*.parquet"))]
+    if not parts:  # nothing was left to show it
+        return Answer(pd.DataFrame({"id": [], REASON: []}))
+    seconds: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.seconds.items():
+            seconds[name] = seconds.get(name, 0.0) + value
+    full = [part.table for part in parts if len(part.table)]
+    table = pd.concat(full or [parts[0].table], ignore_index=True)
+    units = {name: unit for part in parts for name, unit in part.units.items()}
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    return Answer(table, units, notes, seconds)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    meta = pq.read_schema(path).metadata or {}
+    found: dict[str, Any] = json.loads(meta.get(META, b"{}"))
+    return found
+
+
+def counted(reasons: Sequence[str]) -> dict[str, int]:
+    """How often each reason was given, the most frequent first."""
+    counted = pd.Series(list(reasons), dtype=object).valuecounted()
+    return {str(name): int(count) for name, count in counted.items()}
