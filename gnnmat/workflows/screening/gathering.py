@@ -144,5 +144,5 @@ def _about(path: Path) -> dict[str, Any]:
 
 def counted(reasons: Sequence[str]) -> dict[str, int]:
     """How often each reason was given, the most frequent first."""
-    counted = pd.Series(list(reasons), dtype=object).valuecounted()
+    counted = pd.Series(list(reasons), dtype=object).value_counts()
     return {str(name): int(count) for name, count in counted.items()}
