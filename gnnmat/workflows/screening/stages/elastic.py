@@ -79,7 +79,9 @@ class Elastic(Stage):
         return self.name or f"{self.kind} {self.calculator}"
 
     def gives(self) -> Sequence[str]:
-        return (*UNITS, DEBYE, TENSOR, STABLE)
+        own = (*UNITS, DEBYE)
+        ends = ("_before", *(f"{old}_{part}" for old in ("", "_before") for part in PARTS))
+        return (*own, TENSOR, STABLE, *(f"{name}{end}" for name in own for end in ends))
 
     def fingerprint(self) -> str:
         """Digest of the calculator's version."""
@@ -95,6 +97,10 @@ class Elastic(Stage):
             stress_limit=self.stress_limit,
         )
         return _Straining(loaded, strains)
+
+
+# Beside a number, and what stands there when it is not known.
+PARTS: dict[str, float | None] = {"low": np.nan, "high": np.nan, "members": None}
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,7 @@ def _before(table: pd.DataFrame) -> dict[str, Any]:
     for name in (*UNITS, DEBYE):
         if name in table:
             columns[f"{name}_before"] = table[name].to_numpy()
-        for part, gap in (("low", np.nan), ("high", np.nan), ("members", None)):
+        for part, gap in PARTS.items():
             if f"{name}_{part}" in table:
                 columns[f"{name}_before_{part}"] = list(table[f"{name}_{part}"])
                 columns[f"{name}_{part}"] = [gap] * len(table)
