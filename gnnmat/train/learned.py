@@ -15,9 +15,12 @@ from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 
 LEARNED = "learned.parquet"
-# Crystals of one formula whose volumes differ by less are taken to be the same: sources round
-# coordinates, and half a percent is less than what tells most polymorphs apart.
-ALIKE = 5e-3
+# Crystals of one formula whose volumes differ by less are taken to be the same material: measured
+# volumes are a few percent from computed ones. Polymorphs may pass for each other.
+ALIKE = 0.05
+# And by less for the same structure: sources round coordinates, and half a percent is less than
+# what tells most polymorphs apart.
+SAME = 5e-3
 
 NEW, KNOWN, OUT_OF_FOLD = "", "learned", "out of fold"
 
@@ -33,14 +36,20 @@ class Learned:
 
     table: pd.DataFrame
 
-    def find(self, formula: Sequence[str], volume: ArrayLike) -> NDArray[np.int64]:
-        """(rows,) the row of the table with the same crystal, the nearest in volume; else -1."""
+    def find(
+        self, formula: Sequence[str], volume: ArrayLike
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(rows,) the row of the table with the same material, the nearest in volume, else -1.
+
+        And (rows,) whether it is the same structure, too.
+        """
         wanted = np.asarray(volume, dtype=float)
         places: dict[str, list[int]] = {}
         for place, name in enumerate(self.table["formula"]):
             places.setdefault(str(name), []).append(place)
         volumes = self.table["volume"].to_numpy(dtype=float)
         found = np.full(len(wanted), -1, dtype=np.int64)
+        same = np.zeros(len(wanted), dtype=bool)
         for row, (name, size) in enumerate(zip(formula, wanted, strict=True)):
             there = places.get(str(name))
             if not there:
@@ -48,8 +57,8 @@ class Learned:
             off = np.abs(volumes[there] / size - 1)
             nearest = int(off.argmin())
             if off[nearest] <= ALIKE:
-                found[row] = there[nearest]
-        return found
+                found[row], same[row] = there[nearest], off[nearest] <= SAME
+        return found, same
 
     def said(self, target: str) -> NDArray[np.float64] | None:
         """(rows of the table,) values out of fold for a target; None if nobody has asked."""

@@ -37,7 +37,7 @@ def out_of_fold(folder: Path) -> pd.DataFrame:
     """A row a crystal: formula, fold, and by modulus the truth and the prediction in GPa."""
     parts = []
     for fold in sorted(folder.glob("fold-*")):
-        table = pd.read_csv(fold / "predictions.csv")
+        table = pd.read_csv(fold / "predictions.csv", keep_default_na=False, na_values=[""])
         table = table[table["split"] == "test"]
         wide = table.pivot(index="id", columns="target", values=["truth", "prediction"])
         wide.columns = [f"{target}_{kind}" for kind, target in wide.columns]

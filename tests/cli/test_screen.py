@@ -34,7 +34,11 @@ def test_from_shipped_crystals_to_a_page(invoke: Invoke, tmp_path: Path) -> None
     shortlist = pd.read_csv(tmp_path / "hard" / "shortlist.csv")
     assert shortlist["id"][0] == "C-diamond"
     assert {"hardness", "toughness", "synthesizability"} <= set(shortlist)
-    assert len(pd.read_csv(tmp_path / "hard" / "proposed.csv")) == 3
+    proposed = pd.read_csv(tmp_path / "hard" / "proposed.csv")
+    assert len(proposed) == 3
+    table = pd.read_parquet(tmp_path / "hard" / "candidates.parquet").set_index("id")
+    assert (table["elastic_moduli_learned"] != "").any()
+    assert (table.loc[proposed["id"], "elastic_moduli_learned"] == "").all()
     # In ten lines of Python it is the same.
     twin = gnnmat.screen(
         structures="known_crystals",
@@ -77,9 +81,7 @@ def test_mistakes_in_a_recipe_are_said(
     invoke: Invoke, tmp_path: Path, setting: str, said: str
 ) -> None:
     (tmp_path / "mine.yaml").write_text(RECIPE)
-    found = invoke(
-        "screen", tmp_path / "mine.yaml", "-o", tmp_path / "out", "-q", "--set", setting
-    )
+    found = invoke("screen", tmp_path / "mine.yaml", "-o", tmp_path / "out", "-q", "--set", setting)
     assert found.exit_code == 2
     assert said in found.output
     assert not (tmp_path / "out" / "screen.json").exists()

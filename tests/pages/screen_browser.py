@@ -14,12 +14,18 @@ from gnnmat.pages.screen import ScreenPage, write_screen_page
 
 Page = Any  # the class of that name in conftest.py
 PLOT = "document.getElementById('diagram')"
+PATIENCE = 120.0  # s
 ROOT = "document.documentElement.dataset"
+
+
+def wait(page: Page, expression: str) -> None:
+    """Patiently, for machines that have other work."""
+    page.wait_for(expression, PATIENCE)
 
 
 def ready(open_page: Callable[..., Page], path: Path, page: ScreenPage) -> Page:
     opened = open_page(write_screen_page(path, page))
-    opened.wait_for(f"{ROOT}.ready", 60)
+    wait(opened, f"{ROOT}.ready")
     assert opened.ask(f"{ROOT}.ready") == "true", opened.errors()
     return opened
 
@@ -35,7 +41,7 @@ def click_at(page: Page, x: float, y: float) -> None:
     )
     for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
         if kind == "mousePressed":
-            page.wait_for("!document.getElementById('tip').hidden", 20)
+            wait(page, "!document.getElementById('tip').hidden")
         event = {"type": kind, "x": left, "y": top, "button": "left", "clickCount": 1}
         if kind == "mouseMoved":
             event |= {"button": "none", "clickCount": 0}

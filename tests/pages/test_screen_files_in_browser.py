@@ -17,7 +17,7 @@ import pytest
 from gnnmat.pages.screen import write_screen_page
 
 from .drawn_screen import crystal, screen
-from .screen_browser import PLOT, ROOT, click_at, colours, has_element, put, ready
+from .screen_browser import PLOT, ROOT, click_at, colours, has_element, put, ready, wait
 
 Page = Any  # the class of that name in conftest.py
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "__proto__")
@@ -32,7 +32,7 @@ def test_downloads_are_what_is_shown(open_page: Callable[..., Page], tmp_path: P
     page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", where)
     left = given.shortlist[given.shortlist["hardness"] > given.shortlist["hardness"].median()]
     put(page, "[data-column='0'][data-end='low']", str(given.shortlist["hardness"].median()))
-    page.wait_for(f"document.getElementById('listed').textContent === '{len(left)} of 12 rows'")
+    wait(page, f"document.getElementById('listed').textContent === '{len(left)} of 12 rows'")
     for name in ("get-csv", "get-cifs"):
         page.ask(f"document.getElementById('{name}').click()")
     paths = [tmp_path / "superhard.csv", tmp_path / "superhard-cifs.zip"]
@@ -74,11 +74,11 @@ def test_hostile_strings_do_nothing_even_without_the_policy(
     bare = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text("utf-8"))
     path.write_text(bare, "utf-8")
     opened = open_page(path)
-    opened.wait_for(f"{ROOT}.ready === 'true'", 60)
+    wait(opened, f"{ROOT}.ready === 'true'")
     for place, name in enumerate(HOSTILE):
         opened.ask(f"document.querySelectorAll('.pick')[{place}].click()")
-        opened.wait_for(f"{ROOT}.chosen === arguments[0]".replace("arguments[0]", repr(name)))
-        opened.wait_for("!document.getElementById('crystal').hidden")
+        wait(opened, f"{ROOT}.chosen === arguments[0]".replace("arguments[0]", repr(name)))
+        wait(opened, "!document.getElementById('crystal').hidden")
     row = page.table[page.table["id"] == HOSTILE[0]].iloc[0]
     click_at(opened, row["hardness"], row["toughness"])
     assert HOSTILE[0] in opened.ask("document.getElementById('tip').innerText")
@@ -99,5 +99,5 @@ def test_all_crystals_of_a_database_stay_at_hand(
     assert page.ask("document.getElementById('undrawn').textContent").endswith("not drawn: 1.")
     put(page, "#elements", "B")
     expected = has_element(big.table["formula"], "B").sum()
-    page.wait_for(f"{ROOT}.passed === '{expected}'", 60)
+    wait(page, f"{ROOT}.passed === '{expected}'")
     assert colours(page, "#diagram") > 200

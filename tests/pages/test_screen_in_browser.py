@@ -11,7 +11,17 @@ import pytest
 from gnnmat.pages.screen import ScreenPage
 
 from .drawn_screen import screen
-from .screen_browser import PLOT, ROOT, click_at, colours, has_element, put, ready, visible_ids
+from .screen_browser import (
+    PLOT,
+    ROOT,
+    click_at,
+    colours,
+    has_element,
+    put,
+    ready,
+    visible_ids,
+    wait,
+)
 
 Page = Any  # the class of that name in conftest.py
 # Software WebGL is slow to hand pixels back, and says so.
@@ -34,7 +44,7 @@ def opened(
 def page(opened: Page) -> Page:
     """The page with all filters cleared."""
     opened.ask("document.getElementById('clear').click()")
-    opened.wait_for(f"{ROOT}.passed === '400'")
+    wait(opened, f"{ROOT}.passed === '400'")
     return opened
 
 
@@ -64,12 +74,12 @@ def test_a_click_on_a_point_shows_its_crystal(page: Page, given: ScreenPage) -> 
     best = given.shortlist
     row = best.iloc[best["hardness"].argmax()]
     click_at(page, row["hardness"], row["toughness"])
-    page.wait_for(f"{ROOT}.chosen === '{row['id']}'", 20)
+    wait(page, f"{ROOT}.chosen === '{row['id']}'")
     words = page.ask("document.getElementById('facts').innerText")
     assert row["id"] in words
     now = page.ask("document.querySelector('#listed-rows tr.now .id').textContent")
     assert now == row["id"]
-    page.wait_for("document.getElementById('crystal').getAttribute('aria-label').includes"
+    wait(page, "document.getElementById('crystal').getAttribute('aria-label').includes"
                   f"('{row['id']}')")  # fmt: skip
     atoms = page.ask("document.getElementById('crystal').data[0].x.length")
     assert atoms == 27 * 15 * 28
@@ -85,7 +95,7 @@ def test_a_point_whose_crystal_is_not_here_says_so(page: Page, given: ScreenPage
     apart = [np.sort(np.hypot(*(at - at.loc[i]).to_numpy().T))[1] for i in others.index]
     row = others.iloc[int(np.argmax(apart))]
     click_at(page, row["hardness"], row["toughness"])
-    page.wait_for(f"{ROOT}.chosen === '{row['id']}'", 20)
+    wait(page, f"{ROOT}.chosen === '{row['id']}'")
     assert "not in this page" in page.ask("document.getElementById('crystal-absent').innerText")
     assert page.ask("document.getElementById('crystal').hidden")
     assert page.count("#listed-rows tr.now") == 0
@@ -96,7 +106,7 @@ def test_a_row_of_the_table_is_chosen_by_keyboard(page: Page, given: ScreenPage)
     from selenium.webdriver.common.keys import Keys
 
     page.driver.find_elements(By.CSS_SELECTOR, ".pick")[4].send_keys(Keys.ENTER)
-    page.wait_for(f"{ROOT}.chosen === '{given.shortlist['id'][4]}'")
+    wait(page, f"{ROOT}.chosen === '{given.shortlist['id'][4]}'")
     assert page.ask("document.querySelector('tr.now').ariaCurrent") == "true"
     head = page.driver.find_element(By.CSS_SELECTOR, "[data-key='1']")
     head.send_keys(Keys.ENTER)
@@ -126,7 +136,7 @@ def test_elements_filter_diagram_and_table(
     put(page, "#without", without)
     passing = given.table[symbols(given.table["formula"])]
     assert 0 < len(passing) < 400
-    page.wait_for(f"{ROOT}.passed === '{len(passing)}'")
+    wait(page, f"{ROOT}.passed === '{len(passing)}'")
     drawn = f"{PLOT}.data.filter(t => t.mode === 'markers' && !t.name.startsWith('filtered'))"
     rows = page.ask(f"{drawn}.flatMap(t => t.rows)")
     assert sorted(rows) == passing.index.tolist()
@@ -141,25 +151,25 @@ def test_ranges_and_trust_filter(page: Page, given: ScreenPage) -> None:
     put(page, "[data-column='0'][data-end='low']", "20")
     put(page, "[data-column='2'][data-end='high']", "8.5")
     left = (table["hardness"] >= 20) & (table["price"] <= 8.5)
-    page.wait_for(f"{ROOT}.passed === '{left.sum()}'")
+    wait(page, f"{ROOT}.passed === '{left.sum()}'")
     page.ask("document.getElementById('in-domain').click()")
     left &= table["moduli_in_domain"]
-    page.wait_for(f"{ROOT}.passed === '{left.sum()}'")
+    wait(page, f"{ROOT}.passed === '{left.sum()}'")
     page.ask("document.getElementById('not-learned').click()")
     left &= table["moduli_learned"] != "learned"
-    page.wait_for(f"{ROOT}.passed === '{left.sum()}'")
+    wait(page, f"{ROOT}.passed === '{left.sum()}'")
     put(page, "#shown", "short")
     left &= table["shortlisted"]
-    page.wait_for(f"{ROOT}.passed === '{left.sum()}'")
+    wait(page, f"{ROOT}.passed === '{left.sum()}'")
     assert 0 < left.sum() < 12
 
 
 def test_log_scales_keep_the_points(page: Page) -> None:
     page.ask("document.getElementById('log').click()")
-    page.wait_for(f"{PLOT}._fullLayout.xaxis.type === 'log'")
+    wait(page, f"{PLOT}._fullLayout.xaxis.type === 'log'")
     assert page.ask(f"{ROOT}.passed") == "400"
     page.ask("document.getElementById('log').click()")
-    page.wait_for(f"{PLOT}._fullLayout.xaxis.type === 'linear'")
+    wait(page, f"{PLOT}._fullLayout.xaxis.type === 'linear'")
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from gnnmat.properties.derived import DERIVED
 from gnnmat.train.learned import KNOWN, OUT_OF_FOLD
 from gnnmat.workflows.screening.config import ScreenConfig
 from gnnmat.workflows.screening.folder import (
@@ -23,6 +24,8 @@ from gnnmat.workflows.screening.folder import (
     read_table,
 )
 from gnnmat.workflows.screening.stage import KEPT
+from gnnmat.workflows.screening.stages.derive import Derive
+from gnnmat.workflows.screening.stages.predict import Predict
 from gnnmat.workflows.screening.table import ARRAYS
 
 DROPPED_BY = "dropped_by"
@@ -146,3 +149,22 @@ def counted(reasons: Sequence[str]) -> dict[str, int]:
     """How often each reason was given, the most frequent first."""
     counted = pd.Series(list(reasons), dtype=object).value_counts()
     return {str(name): int(count) for name, count in counted.items()}
+
+
+def lesson_columns(config: ScreenConfig, name: str) -> list[str]:
+    """Where it is marked what the models behind a column have learned from.
+
+    Args:
+        config: of the screen.
+        name: of the column, predicted or derived.
+    """
+    found: list[str] = []
+    for stage in config.stages[::-1]:
+        if isinstance(stage, Derive) and name in stage.properties:
+            for need in DERIVED[name].needs:
+                found += [one for one in lesson_columns(config, need) if one not in found]
+        elif isinstance(stage, Predict) and name in stage.gives():
+            found.append(f"{stage.called}{MARK}")
+        if found:
+            break
+    return found

@@ -13,7 +13,7 @@ import pandas as pd
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
-from gnnmat.workflows.screening.config import ScreenConfig
+from gnnmat.workflows.screening.config import ScreenConfig, load_screen
 from gnnmat.workflows.screening.folder import (
     REASON,
     STAGES,
@@ -21,12 +21,13 @@ from gnnmat.workflows.screening.folder import (
     read_answer,
     write_table,
 )
-from gnnmat.workflows.screening.gathering import counted, gather
+from gnnmat.workflows.screening.gathering import counted, gather, lesson_columns
 from gnnmat.workflows.screening.paging import PAGE, plain_columns, write_crystals, write_page
 from gnnmat.workflows.screening.stages.best import Best
 from gnnmat.workflows.screening.table import ARRAYS
 
 SHORTLIST, SUMMARY, EVERYTHING = "shortlist.csv", "screen.json", "candidates.parquet"
+RECIPE = "screen.yaml"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class ScreenRun:
     @cached_property
     def shortlist(self) -> pd.DataFrame:
         """What came through all stages, the best first."""
-        return pd.read_csv(self.folder / SHORTLIST)
+        # The formula of sodium nitride is NaN.
+        return pd.read_csv(self.folder / SHORTLIST, keep_default_na=False, na_values=[""])
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
@@ -63,6 +65,9 @@ class ScreenRun:
     ) -> pd.DataFrame:
         """The next candidates to compute, the most promising first: ``id``, ``formula``, why.
 
+        Crystals that the models behind the objective have learned from are not proposed: they were
+        computed already.
+
         Args:
             n: how many.
             objective: column of a predicted number; default what the screen ranked by.
@@ -79,8 +84,13 @@ class ScreenRun:
         if not name:
             raise GnnmatError("The screen ranks by nothing.", fix='objective="hardness"')
         table = self.candidates.merge(self._crystals(), on="id", how="left")
-        found = propose(table, name, n, method, seed, maximise=maximise)
+        marks = [one for one in lesson_columns(self._config(), name) if one in table]
+        known = (table[marks].fillna("").astype(str) != "").any(axis=1).to_numpy(dtype=bool)
+        found = propose(table, name, n, method, seed, maximise=maximise, known=known)
         return found.merge(table[["id", "formula", name]], on="id", how="left")
+
+    def _config(self) -> ScreenConfig:
+        return load_screen(self.folder / RECIPE)
 
     def _crystals(self) -> pd.DataFrame:
         """``id`` and the arrays of every candidate."""

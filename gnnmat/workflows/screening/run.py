@@ -32,11 +32,10 @@ from gnnmat.workflows.screening.folder import (
     write_answer,
     write_table,
 )
-from gnnmat.workflows.screening.result import ScreenRun, conclude, open_screen
+from gnnmat.workflows.screening.result import RECIPE, ScreenRun, conclude, open_screen
 from gnnmat.workflows.screening.stage import Stage
 from gnnmat.workflows.screening.work import Leg, finish_shard, judge, legs, open_stage, work
 
-RECIPE = "screen.yaml"
 WORTH_A_PROCESS = 6  # shards; processes load torch and the models before they do anything
 
 

@@ -41,5 +41,3 @@ def recipe(*stages: dict[str, Any], **options: Any) -> ScreenConfig:
     """A recipe with these stages, seven candidates a shard."""
     source = {"kind": "files", "structures": []}
     return parse_screen({"name": "t", "source": source, "shard": 7, "stages": stages, **options})
-
-

@@ -77,6 +77,11 @@ def test_lessons_are_marked_and_answered_by_who_has_not_learned_them(
     np.testing.assert_allclose(
         said["K_vrh_members"][1], np.array(before["K_vrh_members"][1]) * factor, rtol=1e-6
     )
+    # Another polymorph, or another geometry, is marked and keeps its own answer.
+    wider = table.assign(volume=table["volume"] * 1.03)
+    other = Predict(run=str(model)).open(NOWHERE)(wider).columns
+    assert other["moduli_learned"][1] == "learned"
+    assert other["K_vrh"][1] == before["K_vrh"][1]
     # Where nobody was asked, and of the other target, the answers are as before.
     assert said["K_vrh"][3] == before["K_vrh"][3]
     assert said["G_vrh"][1] == before["G_vrh"][1]
@@ -88,14 +93,15 @@ def test_a_lesson_is_known_by_formula_and_volume(tmp_path: Path) -> None:
     found = load_learned(tmp_path)
     assert found is not None
     names = ["MgO", "MgO", "MgO", "Si", "C"]
-    places = found.find(names, [9.51, 10.99, 10.2, 9.5, 5.6])
+    places, same = found.find(names, [9.51, 10.99, 10.2, 9.5, 5.6])
     known = [found.table["volume"][one] if one >= 0 else None for one in places]
-    assert known == pytest.approx([9.5, 11.0, None, None, None])
+    assert known == pytest.approx([9.5, 11.0, None, None, 5.7])
+    assert list(same) == [True, True, False, False, False]
 
 
 def test_of_two_alike_the_nearest_is_meant() -> None:
     lessons = Learned(pd.DataFrame({"formula": ["A", "A"], "volume": [10.0, 10.04]}))
-    assert list(lessons.find(["A", "A"], [10.03, 10.01])) == [1, 0]
+    assert list(lessons.find(["A", "A"], [10.03, 10.01])[0]) == [1, 0]
 
 
 def test_damaged_lessons_are_named(tmp_path: Path) -> None:

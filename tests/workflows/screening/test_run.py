@@ -216,3 +216,13 @@ def test_a_missing_column_is_said_before_anything_is_written(tmp_path: Path) -> 
     with pytest.raises(GnnmatError, match="needs a column 'hardness'"):
         screen(recipe(SMALL, wrong), tmp_path, records=some_records(), workers=1)
     assert not list(tmp_path.rglob("part-*"))
+
+
+def test_sodium_nitride_has_a_formula(tmp_path: Path) -> None:
+    from gnnmat.sources.objects import records_from_objects
+
+    from .small import rock_salt
+
+    records = records_from_objects([rock_salt(11, 7, 5.0)], ["salt"])
+    found = screen(recipe({"kind": "filter", "keep": "atoms > 0"}), tmp_path, records=records)
+    assert list(found.shortlist["formula"]) == ["NaN"]

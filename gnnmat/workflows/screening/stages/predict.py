@@ -94,8 +94,11 @@ class _Asked:
         units = {}
         place = -np.ones(len(table), dtype=np.int64)
         if scorer.learned is not None:
-            place = scorer.learned.find(list(table["formula"]), table["volume"].to_numpy(float))
-            columns[f"{stage.called}_learned"] = np.where(place >= 0, KNOWN, NEW).astype(object)
+            found, same = scorer.learned.find(
+                list(table["formula"]), table["volume"].to_numpy(float)
+            )
+            columns[f"{stage.called}_learned"] = np.where(found >= 0, KNOWN, NEW).astype(object)
+            place = np.where(same, found, -1)
         for target, part in scored.table.groupby("target", sort=False):
             name = stage.columns.get(str(target), str(target))
             part = part.reset_index(drop=True)
