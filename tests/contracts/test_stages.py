@@ -114,3 +114,10 @@ def test_the_sound_one_passes(check: Check, tmp_path: Path) -> None:
 def test_a_broken_twin_fails(twin: type[Stage], tmp_path: Path) -> None:
     with pytest.raises((AssertionError, IndexError)):
         TWINS[twin](twin(), tmp_path)
+
+
+def test_every_stage_can_be_had_in_python() -> None:
+    from gnnmat import stages
+
+    offered = {getattr(stages, name) for name in stages.__all__}
+    assert set(STAGES.values()) <= offered

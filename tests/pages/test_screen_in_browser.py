@@ -125,7 +125,8 @@ def test_a_row_of_the_table_is_chosen_by_keyboard(page: Page, given: ScreenPage)
         ("all", "c, si", "", lambda f: has_element(f, "C") & has_element(f, "Si")),
         ("any", "C O", "", lambda f: has_element(f, "C") | has_element(f, "O")),
         ("only", "B N C", "", lambda f: f.isin(["BN", "C"])),
-        ("all", "", "Pb O Xy", lambda f: ~has_element(f, "O")),
+        ("all", "", "Pb w Xy", lambda f: ~has_element(f, "Pb") & ~has_element(f, "W")),
+        ("any", "W", "", lambda f: has_element(f, "W")),
     ],
 )
 def test_elements_filter_diagram_and_table(

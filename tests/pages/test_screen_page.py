@@ -113,6 +113,16 @@ def test_rock_salt_is_drawn_with_27_atoms_and_its_bonds() -> None:
     assert len({len(known[name]) for name in known}) == 1
 
 
+def test_an_atom_is_bonded_to_its_own_images() -> None:
+    # Simple cubic polonium, a = 3.35 Å: one atom, drawn at eight corners with twelve edges.
+    cubic = Crystal(np.eye(3) * 3.35, np.array([84]), np.zeros((1, 3)))
+    made = drawing(cubic)
+    bonds = np.array(made["bonds"]).reshape(-1, 2, 3)
+    length = np.linalg.norm(bonds[:, 1] - bonds[:, 0], axis=1)
+    assert len(made["atoms"]) == 8 * 4
+    assert (np.abs(length - 3.35) < 0.01).sum() == 12
+
+
 def test_a_cif_is_read_back_by_ase(tmp_path: Path) -> None:
     from ase.io import read
 

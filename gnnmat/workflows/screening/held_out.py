@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
-from gnnmat.train.intervals import COVERAGE, Interval, fit_interval
+from gnnmat.train.intervals import COVERAGE, Interval, absolute_errors, fit_interval
 
 if TYPE_CHECKING:
     from gnnmat.properties.derived import Derived
@@ -37,7 +37,8 @@ class HeldOut:
     def interval(self, one: Derived, coverage: float = COVERAGE) -> Interval:
         """The intervals of a derived property, from its errors on these rows.
 
-        The spread of a row is the standard deviation of the property over the members.
+        The spread of a row is the standard deviation of the property over the members. Where all
+        values are positive, it is all about their logarithms: errors grow with the value.
 
         Raises:
             GnnmatError: the rows do not know what the property needs, or are too few.
@@ -59,23 +60,34 @@ class HeldOut:
             need: one_voice if one_voice is not None else said[need]
             for need, one_voice in voices.items()
         }
+        true, answer = (np.asarray(one.function(**given), float) for given in (truth, said))
+        fine = np.isfinite(true) & np.isfinite(answer)
+        logarithm = bool((true[fine] > 0).all() and (answer[fine] > 0).all())
         spread = np.zeros(len(self.table))
         if any(one_voice is not None for one_voice in voices.values()):
-            spread = np.asarray(one.function(**members), float).std(axis=0)
-        true, answer = (np.asarray(one.function(**given), float) for given in (truth, said))
-        fine = np.isfinite(true) & np.isfinite(answer) & np.isfinite(spread)
+            spread = member_spread(np.asarray(one.function(**members), float), logarithm)
+        fine &= np.isfinite(spread)
         return fit_interval(
-            np.abs(true - answer)[fine],
+            absolute_errors(true, answer, logarithm)[fine],
             spread[fine],
             self.table["formula"].to_numpy()[fine],
             target=one.name,
             unit=one.unit,
             coverage=coverage,
+            logarithm=logarithm,
         )
 
     def _voices(self, need: str) -> Floats | None:
         name = f"{need}_members"
         return None if name not in self.table else np.stack(list(self.table[name])).T
+
+
+def member_spread(members: Floats, logarithm: bool = False) -> Floats:
+    """(rows,) standard deviation over (members, rows); NaN where one has no physical value."""
+    if logarithm:
+        members = np.log(np.where(members > 0, members, np.nan))
+    spread: Floats = np.asarray(members.std(axis=0), dtype=float)
+    return spread
 
 
 def save_held_out(folder: Path, table: pd.DataFrame) -> Path:

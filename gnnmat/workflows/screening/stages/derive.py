@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.properties.derived import DERIVED
 from gnnmat.properties.moduli import faults
-from gnnmat.workflows.screening.held_out import HeldOut, load_held_out
+from gnnmat.workflows.screening.held_out import HeldOut, load_held_out, member_spread
 from gnnmat.workflows.screening.stage import KEPT, Judged, Opened, Stage
 from gnnmat.workflows.screening.stages.filter import column_of
 
@@ -94,19 +94,14 @@ class _Derived:
             value = np.asarray(one.function(**given), dtype=float)
             columns[name], units[name] = value, one.unit
             members = through_members(one, table, given)
-            spread = np.zeros(len(table))
             if members is not None:
                 columns[f"{name}_members"] = [
                     None if not np.isfinite(row).any() else [float(v) for v in row]
                     for row in members.T
                 ]
-                spread = member_spread(members)
-            interval = self.intervals.get(name)
-            if interval is not None:
-                fine = np.isfinite(spread)
-                low, high = interval.bounds(value, np.where(fine, spread, 0.0))
-                columns[f"{name}_low"] = np.where(fine, low, -np.inf)
-                columns[f"{name}_high"] = np.where(fine, high, np.inf)
+            if name in self.intervals:
+                low, high = self._ends(name, value, members)
+                columns[f"{name}_low"], columns[f"{name}_high"] = low, high
         reasons = np.full(len(table), KEPT, dtype=object)
         if all(one in table for one in MODULI):
             wrong = faults(*(_numbers(table[one]) for one in MODULI))
@@ -114,6 +109,17 @@ class _Derived:
                 reasons = wrong.astype(object)
             columns["unphysical"] = wrong.astype(object)
         return Judged.of(table, reasons=reasons, units=units, **columns)
+
+    def _ends(self, name: str, value: Floats, members: Floats | None) -> tuple[Floats, Floats]:
+        """(rows,) ends of the intervals; without end where a member has no physical value."""
+        interval = self.intervals[name]
+        spread = np.zeros(len(value))
+        if members is not None:
+            spread = member_spread(members, interval.logarithm)
+        fine = np.isfinite(spread)
+        ends = np.sort(interval.bounds(value, np.where(fine, spread, 0.0)), axis=0)
+        least = 0.0 if interval.logarithm else -np.inf
+        return np.where(fine, ends[0], least), np.where(fine, ends[1], np.inf)
 
 
 def through_members(one: Any, table: pd.DataFrame, given: Mapping[str, Floats]) -> Floats | None:
@@ -127,12 +133,6 @@ def through_members(one: Any, table: pd.DataFrame, given: Mapping[str, Floats]) 
         return None
     found = one.function(**{**given, **several})
     return np.asarray(found, dtype=float)
-
-
-def member_spread(members: Floats) -> Floats:
-    """(rows,) standard deviation over the members; NaN where one has no physical value."""
-    spread: Floats = np.asarray(members.std(axis=0), dtype=float)
-    return spread
 
 
 def _stacked(column: pd.Series) -> Floats:
