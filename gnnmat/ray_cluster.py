@@ -24,6 +24,8 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Workers see the same devices as this process, as worker processes do.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Workers have the priority of this process; Ray would let everything else go before them.
+    "RAY_worker_niceness": "0",
     # A worker's death is answered by a Failure; Ray's account of it would go to standard output.
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^A worker died or was killed",
     "RAY_DATA_LOG_LEVEL": "CRITICAL",

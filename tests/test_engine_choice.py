@@ -86,6 +86,14 @@ def test_ray_lasts_from_its_first_use_to_the_end_of_the_block(fake: FakeRay) -> 
     assert not folder.exists()
 
 
+def test_uses_within_one_another_share_one_cluster(fake: FakeRay) -> None:
+    with ray_cluster.cluster(2):
+        with ray_cluster.cluster(3):
+            assert len(fake.calls) == 1
+        assert len(fake.calls) == 1
+    assert fake.calls[1:] == ["shutdown"]
+
+
 def test_ray_is_ended_when_the_work_fails(fake: FakeRay) -> None:
     def interrupted() -> None:
         with spread_by("ray"):

@@ -141,8 +141,9 @@ class TestOnRay:
         assert first & second
         assert os.getpid() not in first | second
 
-    def test_a_worker_has_one_thread(self) -> None:
+    def test_a_worker_has_one_thread_and_the_priority_of_its_caller(self) -> None:
         assert on_ray(os.getenv, ["OMP_NUM_THREADS", "RAY_ADDRESS"]) == ["1", None]
+        assert on_ray(os.nice, [0, 0]) == [os.nice(0)] * 2
 
     def test_what_cannot_travel_stays_in_this_process(self) -> None:
         assert on_ray(lambda number: number + 1, range(3)) == [1, 2, 3]

@@ -101,21 +101,24 @@ def test_the_same_again_changes_nothing_and_other_inputs_go_beside(tmp_path: Pat
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
+    """Not even where the same files lie behind them."""
+    table, outside = table_of({"a": salt()}), tmp_path / "outside"
+    judged(DftInputs(), table, outside)
     (tmp_path / "dft_inputs").mkdir()
-    (tmp_path / "dft_inputs" / "a").symlink_to(outside)
-    found = judged(DftInputs(), table_of({"a": salt()}), tmp_path)
+    (tmp_path / "dft_inputs" / "a").symlink_to(outside / "dft_inputs" / "a")
+    found = judged(DftInputs(), table, tmp_path)
     assert found.columns["inputs"][0] != "dft_inputs/a"
-    assert list(outside.iterdir()) == []
+    assert os.listdir(outside / "dft_inputs") == ["a"]
 
 
 def test_what_a_killed_process_left_is_made_anew(tmp_path: Path) -> None:
     scratch = tmp_path / "dft_inputs" / ".a.unfinished"
     scratch.mkdir(parents=True)
     (scratch / "INCAR").write_text("half")
+    (scratch / ".KPOINTS.x7").write_text("half")
     judged(DftInputs(), table_of({"a": salt()}), tmp_path)
     assert os.listdir(tmp_path / "dft_inputs") == ["a"]
+    assert set(contents(tmp_path / "dft_inputs" / "a")) == FILES
     assert "half" not in (tmp_path / "dft_inputs" / "a" / "INCAR").read_text()
 
 

@@ -53,7 +53,8 @@ class Elastic(Stage):
         gt=0,
         le=0.05,
         description="Size of each strain, both ways. Larger ones drown the noise of a calculator, "
-        "smaller ones stay closer to the linear law.",
+        "smaller ones stay closer to the linear law. Networks are rough: see that their moduli "
+        "hold still between 0.005 and 0.02.",
     )
     relax_ions: bool = Field(
         True,
