@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,8 +140,10 @@ def _close() -> None:
         return
     folder = _started.pop()
     import_ray().shutdown()
-    if folder.name:
+    patience = time.monotonic() + 5  # seconds; processes that are ending still write their logs
+    while folder.name and folder.exists() and time.monotonic() < patience:
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
 
 
 def store_size(free: int | None, folder: Path) -> tuple[int, str | None]:

@@ -22,7 +22,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("mlflow", "wandb", "tune", "hub", "screen", "ray", "relax")  # imported where they are asked for
+# Imported where they are asked for.
+EXTRAS = ("mlflow", "wandb", "tune", "hub", "screen", "ray", "relax")
 
 
 @pytest.fixture(scope="module")

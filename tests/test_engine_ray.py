@@ -137,9 +137,9 @@ class TestOnRay:
         assert on_ray(homemade.meet, [(tmp_path, "a", "b"), (tmp_path, "b", "a")]) == [True, True]
 
     def test_processes_are_kept_from_call_to_call(self, homemade: ModuleType) -> None:
-        first, second = (set(on_ray(homemade.process, range(4))) for _ in range(2))
-        assert first & second
-        assert os.getpid() not in first | second
+        found = {one for _ in range(4) for one in on_ray(homemade.process, range(4))}
+        assert len(found) <= 4  # of 16 tasks
+        assert os.getpid() not in found
 
     def test_a_worker_has_one_thread_and_the_priority_of_its_caller(self) -> None:
         assert on_ray(os.getenv, ["OMP_NUM_THREADS", "RAY_ADDRESS"]) == ["1", None]

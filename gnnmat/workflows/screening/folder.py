@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
+from gnnmat.workflows.screening.legs import shard_sizes
 from gnnmat.workflows.screening.stage import KEPT, Judged, Stage
 from gnnmat.workflows.screening.table import ARRAYS
 
@@ -84,9 +85,11 @@ def stage_files(folder: Path, source: str, stages: Sequence[Stage], shard: int) 
     """
     sha = hashlib.sha256(f"{LAYOUT} {source} {shard}".encode())
     found = [StageFiles(folder / STAGES / f"00-candidates-{sha.hexdigest()[:10]}")]
+    sizes = shard_sizes(stages, shard)
     for place, stage in enumerate(stages, start=1):
         plain = stage.model_dump(mode="json", exclude={"name"})
-        sha.update(json.dumps(plain, sort_keys=True).encode() + stage.fingerprint().encode())
+        sha.update(json.dumps([plain, sizes[place - 1]], sort_keys=True).encode())
+        sha.update(stage.fingerprint().encode())
         found.append(
             StageFiles(folder / STAGES / f"{place:02d}-{stage.kind}-{sha.hexdigest()[:10]}")
         )

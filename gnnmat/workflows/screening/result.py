@@ -94,7 +94,8 @@ class ScreenRun:
 
     def _crystals(self) -> pd.DataFrame:
         """``id`` and the arrays of every candidate."""
-        parts = sorted((self.folder / STAGES).glob("00-candidates-*/part-*.parquet"))
+        place = self.folder / STAGES / self.summary["read_into"]
+        parts = sorted(place.glob("part-*.parquet"))
         names = ["id", *ARRAYS]
         return pd.concat([read_answer(one, names).table for one in parts], ignore_index=True)
 
@@ -145,6 +146,7 @@ def conclude(
         "unread": len(unread),
         "unread_because": counted([str(one[REASON]) for one in unread]),
         "shortlist": len(final),
+        "read_into": files[0].folder.name,
         "ranked_by": next((one.by for one in config.stages[::-1] if isinstance(one, Best)), ""),
         "units": gathered.units,
         "notes": gathered.notes,

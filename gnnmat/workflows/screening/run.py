@@ -32,9 +32,10 @@ from gnnmat.workflows.screening.folder import (
     write_answer,
     write_table,
 )
+from gnnmat.workflows.screening.legs import legs, shard_sizes
 from gnnmat.workflows.screening.result import RECIPE, ScreenRun, conclude, open_screen
 from gnnmat.workflows.screening.stage import Stage
-from gnnmat.workflows.screening.work import Leg, finish_shard, judge, legs, open_stage, work
+from gnnmat.workflows.screening.work import Leg, finish_shard, judge, open_stage, work
 
 WORTH_A_PROCESS = 6  # shards; processes load torch and the models before they do anything
 
@@ -172,7 +173,8 @@ class _Flow:
 
     def _leg(self, base: StageFiles, sliced: bool, places: Sequence[int]) -> Leg:
         own = tuple(self.files[place + 1] for place in places)
-        return Leg(base, own, places[0], self.recipe, self.folder, sliced, self.config.shard)
+        size = shard_sizes(self.config.stages, self.config.shard)[places[0]]
+        return Leg(base, own, places[0], self.recipe, self.folder, sliced, size)
 
     def _stage(self, place: int) -> Stage:
         return self.config.stages[place]

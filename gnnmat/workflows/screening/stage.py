@@ -77,6 +77,9 @@ class Stage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     whole: ClassVar[bool] = False
+    # Candidates at a time where each takes seconds or more, so that all processes have some and a
+    # kill costs few. It counts behind a stage with ``whole``, as such stages should stand.
+    few: ClassVar[int | None] = None
     kind: str
     name: str = Field("", description="In the funnel of the report; default: the kind.")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -141,14 +140,3 @@ def one_thread() -> None:
 
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
-
-
-def legs(stages: Sequence[Stage]) -> list[tuple[bool, list[int]]]:
-    """Places of the stages, cut where one looks at all candidates at once."""
-    found: list[tuple[bool, list[int]]] = []
-    for place, stage in enumerate(stages):
-        if stage.whole or not found or found[-1][0]:
-            found.append((stage.whole, [place]))
-        else:
-            found[-1][1].append(place)
-    return found

@@ -67,6 +67,14 @@ def test_members_are_taken_together() -> None:
     assert said["pugh_members"][0] == pytest.approx([0.5, 0.5, 0.5])
 
 
+def test_nothing_stale_stays_beside_a_new_value() -> None:
+    table = as_candidates(drawn(2, 0)).assign(hardness_low=1.0, hardness_members=[[1.0]] * 2)
+    table = table.drop(columns=["K_vrh_members", "G_vrh_members"])
+    said = Derive(properties=("hardness",)).open(NOWHERE)(table).columns
+    assert said["hardness_low"].isna().all()
+    assert said["hardness_members"].isna().all()
+
+
 def test_moduli_of_no_solid_are_never_a_number() -> None:
     table = as_candidates(drawn(3, 0))
     table.loc[0, "G_vrh"], table.loc[1, "K_vrh"] = -5.0, np.nan

@@ -226,3 +226,20 @@ def test_sodium_nitride_has_a_formula(tmp_path: Path) -> None:
     records = records_from_objects([rock_salt(11, 7, 5.0)], ["salt"])
     found = screen(recipe({"kind": "filter", "keep": "atoms > 0"}), tmp_path, records=records)
     assert list(found.shortlist["formula"]) == ["NaN"]
+
+
+def test_slow_stages_get_few_candidates_at_a_time_behind_an_order(tmp_path: Path) -> None:
+    from gnnmat.workflows.screening.legs import shard_sizes
+
+    relax = {"kind": "relax", "calculator": "lj", "steps": 0}
+    stages = recipe(relax, BEST, SMALL, relax, BEST, HEAVY).stages
+    assert shard_sizes(stages, 7) == [7, 7, 4, 4, 7, 7]
+    ends = ({"kind": "filter", "keep": "volume > 0"},)
+    short = screen(recipe(BEST, *ends), tmp_path, records=some_records(), workers=1)
+    parts = len(list((tmp_path / "stages").glob("02-filter-*/part-*")))
+    # One stage more, and the shards before it are others: nothing is taken for what it is not.
+    longer = recipe(BEST, *ends, {**relax, "calculator_options": {"sigma": 1.0}})
+    found = screen(longer, tmp_path, records=some_records(), workers=1)
+    assert parts == 2
+    assert found.summary["stages"][2]["into"] == len(short.shortlist) == 9
+    assert len(list((tmp_path / "stages").glob("02-filter-*/part-*"))) == 2 + 3

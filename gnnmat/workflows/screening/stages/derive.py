@@ -102,6 +102,10 @@ class _Derived:
             if name in self.intervals:
                 low, high = self._ends(name, value, members)
                 columns[f"{name}_low"], columns[f"{name}_high"] = low, high
+            # What was said of it before, from other moduli, does not belong to the new value.
+            for part in ("low", "high", "members"):
+                if f"{name}_{part}" in table:
+                    columns.setdefault(f"{name}_{part}", [None] * len(table))
         reasons = np.full(len(table), KEPT, dtype=object)
         if all(one in table for one in MODULI):
             wrong = faults(*(_numbers(table[one]) for one in MODULI))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,7 @@ class Elastic(Stage):
     them before stays as it was until `derive` stands behind this stage as well.
     """
 
+    few: ClassVar[int | None] = 2
     kind: Literal["elastic"] = "elastic"
     calculator: str = Field("chgnet", min_length=1, description=CALCULATOR_HELP)
     calculator_options: dict[str, Any] = Field({}, description=OPTIONS_HELP)

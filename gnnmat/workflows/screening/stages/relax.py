@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,7 @@ class Relax(Stage):
     mostly means that the calculator is no good for it.
     """
 
+    few: ClassVar[int | None] = 4
     kind: Literal["relax"] = "relax"
     calculator: str = Field("chgnet", min_length=1, description=CALCULATOR_HELP)
     calculator_options: dict[str, Any] = Field({}, description=OPTIONS_HELP)
