@@ -75,14 +75,16 @@ function screenDiagram(screen, choose) {
     ];
   }
 
-  // A ring around the point chosen: a shape, because a new trace would draw all points again.
-  function ring(chosen) {
+  // A frame around the point chosen: a note, because a new trace would draw all points again, and
+  // plotly misplaces shapes of a fixed size on log scales.
+  function frame(chosen) {
     if (chosen === null || !isDrawn(chosen)) return [];
-    const ends = { xsizemode: "pixel", ysizemode: "pixel", x0: -9, x1: 9, y0: -9, y1: 9 };
-    const [xanchor, yanchor] = [x.values[chosen], y.values[chosen]];
-    return [{ type: "circle", xanchor, yanchor, ...ends, line: { width: 2.5, color: ink("--text") } }];
+    const [left, up] = [x.values[chosen], y.values[chosen]].map((at) => (isLog() ? Math.log10(at) : at));
+    if (!Number.isFinite(left) || !Number.isFinite(up)) return [];
+    const box = { width: 15, height: 15, borderpad: 0, borderwidth: 2.5, bordercolor: ink("--text") };
+    return [{ x: left, y: up, text: " ", showarrow: false, ...box }];
   }
-  const mark = (chosen) => Plotly.relayout(place, { shapes: ring(chosen) });
+  const mark = (chosen) => Plotly.relayout(place, { annotations: frame(chosen) });
 
   // From the smallest to the largest point, with intervals that reach a little further; on log
   // scales the lowest thousandth is out of sight.
@@ -122,7 +124,7 @@ function screenDiagram(screen, choose) {
     plotlyServerURL: "",
   };
   const layout = (chosen) => ({
-    shapes: ring(chosen),
+    annotations: frame(chosen),
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: ink("--sans"), size: 13, color: ink("--text") },

@@ -27,6 +27,14 @@ Page = Any  # the class of that name in conftest.py
 # Software WebGL is slow to hand pixels back, and says so.
 HARMLESS = ("GL Driver Message", "willReadFrequently")
 
+FRAME = f"(a => [a.x, a.y])({PLOT}.layout.annotations[0])"
+# Where the frame around the point chosen is, and where that point is, on the screen.
+CENTRES = (
+    "['#diagram .annotation .bg', '#diagram .scatterlayer .trace:last-child .point']"
+    ".map(s => document.querySelector(s).getBoundingClientRect())"
+    ".map(b => [b.x + b.width / 2, b.y + b.height / 2])"
+)
+
 
 @pytest.fixture(scope="module")
 def given() -> ScreenPage:
@@ -84,7 +92,8 @@ def test_a_click_on_a_point_shows_its_crystal(page: Page, given: ScreenPage) -> 
     atoms = page.ask("document.getElementById('crystal').data[0].x.length")
     assert atoms == 27 * 15 * 28
     assert colours(page, "#crystal") > 200
-    assert page.ask(f"{PLOT}.layout.shapes[0].xanchor") == pytest.approx(row["hardness"], rel=1e-4)
+    frame = page.ask(FRAME)
+    assert frame == pytest.approx([row["hardness"], row["toughness"]], rel=1e-4)
 
 
 def test_a_point_whose_crystal_is_not_here_says_so(page: Page, given: ScreenPage) -> None:
@@ -165,12 +174,16 @@ def test_ranges_and_trust_filter(page: Page, given: ScreenPage) -> None:
     assert 0 < left.sum() < 12
 
 
-def test_log_scales_keep_the_points(page: Page) -> None:
-    page.ask("document.getElementById('log').click()")
-    wait(page, f"{PLOT}._fullLayout.xaxis.type === 'log'")
-    assert page.ask(f"{ROOT}.passed") == "400"
-    page.ask("document.getElementById('log').click()")
-    wait(page, f"{PLOT}._fullLayout.xaxis.type === 'linear'")
+def test_log_scales_keep_the_points_and_the_frame(page: Page) -> None:
+    page.ask("document.querySelector('.pick').click()")
+    first = page.ask("document.querySelector('#listed-rows .id').textContent")
+    wait(page, f"{ROOT}.chosen === '{first}'")
+    for scale in ("log", "linear"):
+        page.ask("document.getElementById('log').click()")
+        wait(page, f"{PLOT}._fullLayout.xaxis.type === '{scale}'")
+        assert page.ask(f"{ROOT}.passed") == "400"
+        frame, point = page.ask(CENTRES)
+        assert frame == pytest.approx(point, abs=1.5)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -77,10 +77,13 @@ def screen(
     write_atomically(folder / RECIPE, recipe)
     files = stage_files(folder, given.fingerprint, config.stages, config.shard)
     spread = _Spread(available_cores() if workers is None else workers, quiet, console)
-    count = write_candidates(
-        given, files[0], config.shard, config.columns, workers=workers, quiet=quiet
-    )
-    final = _Flow(config, folder, recipe, files, count).run(spread)
+    try:
+        count = write_candidates(
+            given, files[0], config.shard, config.columns, workers=workers, quiet=quiet
+        )
+        final = _Flow(config, folder, recipe, files, count).run(spread)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("The same command goes on.") from None
     seconds = time.monotonic() - began
     return conclude(config, folder, files, final, refused_of(given), seconds)
 
