@@ -20,7 +20,15 @@ from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.progress import with_progress
 from gnnmat.worker import available_cores
 
-__all__ = ["ENGINES", "Failure", "available_cores", "iter_items", "run_items", "spread_by"]
+__all__ = [
+    "ENGINES",
+    "Failure",
+    "available_cores",
+    "engine_in_use",
+    "iter_items",
+    "run_items",
+    "spread_by",
+]
 
 ENGINES = ("local", "ray")
 IN_PROCESS_BELOW = 200  # items; starting worker processes costs more than so few items
@@ -49,9 +57,9 @@ _spread: ContextVar[_Spread | None] = ContextVar("spread", default=None)
 def spread_by(engine: str, workers: int | None = None) -> Iterator[None]:
     """How everything called in here spreads its work, unless it says otherwise itself.
 
-    On Ray also few items are spread. Ray is started when first needed (three to five seconds) and
-    ended with the block, unless it was running before or ``RAY_ADDRESS`` names a cluster. Threads
-    begun in here do not inherit the choice.
+    On Ray also few items are spread. Ray is started when first needed, which takes several seconds,
+    and ended with the block, unless it was running before or ``RAY_ADDRESS`` names a cluster.
+    Threads begun in here do not inherit the choice.
 
     Args:
         engine: ``"local"`` (this process and others on this machine) or ``"ray"``.
@@ -66,6 +74,12 @@ def spread_by(engine: str, workers: int | None = None) -> Iterator[None]:
             yield
         finally:
             _spread.reset(token)
+
+
+def engine_in_use() -> str:
+    """The engine that `spread_by` has chosen here."""
+    spread = _spread.get()
+    return "local" if spread is None else spread.engine
 
 
 def run_items(

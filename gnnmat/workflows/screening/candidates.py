@@ -12,7 +12,6 @@ from gnnmat.engine import Failure, iter_items
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.records import Records
-from gnnmat.sources.rows import ArrayRows
 from gnnmat.workflows.screening.folder import REASON, StageFiles, write_table
 from gnnmat.workflows.screening.stage import Stage
 from gnnmat.workflows.screening.table import ARRAYS, FACTS, rows_of

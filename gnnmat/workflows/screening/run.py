@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
-from gnnmat.engine import Failure, available_cores, iter_items
+from gnnmat.engine import Failure, available_cores, engine_in_use, iter_items
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.records import Records
 from gnnmat.workflows.screening.candidates import (
@@ -76,7 +76,7 @@ def screen(
     check_columns(config.stages, kept_columns(given, config.columns))
     write_atomically(folder / RECIPE, recipe)
     files = stage_files(folder, given.fingerprint, config.stages, config.shard)
-    spread = _Spread(available_cores() if workers is None else workers, quiet, console)
+    spread = _Spread(workers, quiet)
     try:
         count = write_candidates(
             given, files[0], config.shard, config.columns, workers=workers, quiet=quiet
@@ -93,14 +93,18 @@ class _Spread:
     """How shards are spread over processes.
 
     Args:
-        workers: processes.
+        asked: processes; None: one a core of this machine, or of the cluster.
         quiet: no progress bar.
-        console: for lines between the bars.
     """
 
-    workers: int
+    asked: int | None
     quiet: bool
-    console: Console | None
+
+    def workers(self, shards: int) -> int | None:
+        """Processes for so many shards."""
+        if self.asked is not None or engine_in_use() != "local":
+            return self.asked
+        return available_cores() if shards >= WORTH_A_PROCESS else 1
 
     def run(self, leg: Leg, title: str) -> None:
         """Finish all shards of a leg.
@@ -109,12 +113,10 @@ class _Spread:
             GnnmatError: a shard could not be finished, for a reason that is not one candidate's.
         """
         shards = [one for one in range(leg.count()) if not leg.is_done(one)]
-        if not shards:
-            return
         results = iter_items(
             partial(work, leg),
             shards,
-            workers=self.workers if len(shards) >= WORTH_A_PROCESS else 1,
+            workers=self.workers(len(shards)),
             label=title,
             quiet=self.quiet,
             chunk=1,
