@@ -31,7 +31,8 @@ def screen_command(
         typer.Option(
             "--structures",
             "-s",
-            help="Candidates instead of the recipe's: files, folders, or a table of structures.",
+            help="Candidates instead of the recipe's: a folder, a file, a pattern, a table of "
+            "structures, or the name of a data set. May be repeated.",
         ),
     ] = None,
     limit: Annotated[
@@ -39,10 +40,17 @@ def screen_command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder of the screen.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="Folder of the screen. Default: runs/NAME.", show_default=False
+        ),
     ] = None,
     engine: Annotated[
-        str, typer.Option("--engine", help="local, or ray (pip install 'gnnmat\\[ray]').")
+        str,
+        typer.Option(
+            "--engine",
+            envvar="GNNMAT_ENGINE",
+            help="local, or ray (pip install 'gnnmat\\[ray]').",
+        ),
     ] = "local",
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes. Default: one a core.")
@@ -51,6 +59,13 @@ def screen_command(
         int,
         typer.Option("--propose", min=0, help="Name so many candidates to compute next."),
     ] = 0,
+    objective: Annotated[
+        str | None,
+        typer.Option("--objective", help="Column to propose by. Default: what is ranked by."),
+    ] = None,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="List the stages there are, with their options.")
+    ] = False,
     settings: Settings = None,
     quiet: Quiet = False,
 ) -> None:
@@ -63,7 +78,9 @@ def screen_command(
 
     [bold]Examples[/]
 
-      gnnmat screen superhard --limit 2000
+      gnnmat screen superhard -o runs/hard
+
+      gnnmat screen --stages
 
       gnnmat screen superhard --structures my_crystals/ -o runs/hard
 
@@ -71,16 +88,20 @@ def screen_command(
     """
     from gnnmat.engine import spread_by
     from gnnmat.workflows.screening.config import load_screen, source_of
+    from gnnmat.workflows.screening.paging import safe_name
     from gnnmat.workflows.screening.run import screen
 
     from .show import consoles
 
     out, err = consoles()
+    if stages:
+        _list_stages(out)
+        return
     overrides = [] if limit is None else [f"limit={limit}"]
     if structures:
         overrides.append(f"source={source_of(structures)}")
     config = load_screen(recipe or RECIPE, [*overrides, *(settings or [])])
-    folder = output or Path("runs") / config.name
+    folder = output or Path("runs") / safe_name(config.name)
     with spread_by(engine):
         found = screen(config, folder, workers=workers, console=None if quiet else err)
     _funnel(out, found.summary)
@@ -88,7 +109,7 @@ def screen_command(
     for note in found.summary["notes"]:
         out.print(f"Note: {note}", soft_wrap=True, markup=False)
     if propose:
-        _propose(out, found, propose)
+        _propose(out, found, propose, objective)
     out.print(f"\nShortlist:  {folder / 'shortlist.csv'}", soft_wrap=True)
     out.print(f"Crystals:   {folder / 'shortlist'}", soft_wrap=True)
     out.print(f"Page:       {found.report}", soft_wrap=True)
@@ -141,14 +162,15 @@ def _cell(value: object) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _propose(out: Console, found: ScreenRun, count: int) -> None:
+def _propose(out: Console, found: ScreenRun, count: int, objective: str | None) -> None:
     """The next candidates to compute, also as a table in the folder."""
     from gnnmat.atomic import write_atomically
+    from gnnmat.workflows.screening.paging import csv_text
 
     from .columns import print_table
 
-    table = found.propose(count)
-    path = write_atomically(found.folder / "proposed.csv", table.to_csv(index=False))
+    table = found.propose(count, objective=objective)
+    path = write_atomically(found.folder / "proposed.csv", csv_text(table))
     name = str(table.columns[-1])
     rows = [
         {one: _cell(row[one]) for one in ("id", "formula", name, "acquisition", "why")}
@@ -159,3 +181,22 @@ def _propose(out: Console, found: ScreenRun, count: int) -> None:
     print_table(
         out, heads, rows, numbers=(name, "acquisition"), expendable=("why",), elsewhere=f"; {path}"
     )
+
+
+def _list_stages(out: Console) -> None:
+    """Every stage with what it does, and its options with their defaults."""
+    from pydantic_core import PydanticUndefined
+
+    from gnnmat.train.unions import members
+    from gnnmat.workflows.screening.stages.union import AnyStage
+
+    for kind, stage in members(AnyStage).items():
+        first = " ".join((stage.__doc__ or "").partition("\n\n")[0].split())
+        out.print(f"[bold]{kind}[/]  {first}", soft_wrap=True)
+        for name, field in stage.model_fields.items():
+            if name in ("kind", "name"):
+                continue
+            default = field.get_default(call_default_factory=True)
+            given = "needed" if default is PydanticUndefined else f"default {default!r}"
+            text = f"    {name} ({given}): {field.description}"
+            out.print(text, markup=False, highlight=False, soft_wrap=True)

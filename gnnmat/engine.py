@@ -7,6 +7,7 @@ how the work is spread, so another way to spread it needs no change elsewhere.
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 ENGINES = ("local", "ray")
+VARIABLE = "GNNMAT_ENGINE"  # of the environment: for commands that have no option for it
 IN_PROCESS_BELOW = 200  # items; starting worker processes costs more than so few items
 
 
@@ -77,9 +79,9 @@ def spread_by(engine: str, workers: int | None = None) -> Iterator[None]:
 
 
 def engine_in_use() -> str:
-    """The engine that `spread_by` has chosen here."""
+    """The engine that `spread_by` has chosen here, else the variable ``GNNMAT_ENGINE``."""
     spread = _spread.get()
-    return "local" if spread is None else spread.engine
+    return os.environ.get(VARIABLE, "local") if spread is None else spread.engine
 
 
 def run_items(
@@ -134,7 +136,7 @@ def iter_items(
         GnnmatError: no such engine, or it is not installed; worker processes die one after
             another, whatever the item.
     """
-    spread = _spread.get() or _Spread()
+    spread = _spread.get() or _Spread(engine_in_use())
     if engine is None:
         engine = "local" if workers is not None and workers <= 1 else spread.engine
     if workers is None:

@@ -58,10 +58,11 @@ def screen(
         >>> found.shortlist[["id", "formula", "hardness"]]  # doctest: +SKIP
     """
     from gnnmat.engine import spread_by
+    from gnnmat.workflows.screening.paging import safe_name
     from gnnmat.workflows.screening.run import screen as run_screen
 
     config, records = _given(recipe, structures, ids, stages, dict(options or {}))
-    folder = Path(output) if output is not None else Path("runs") / config.name
+    folder = Path(output) if output is not None else Path("runs") / safe_name(config.name)
     with spread_by(engine):
         return run_screen(
             config, folder, records=records, workers=workers, console=make_console(progress)
@@ -84,7 +85,16 @@ def _given(
     records = None
     several: list[Any] = []
     if structures is not None:
-        several = [structures] if isinstance(structures, (str, Path)) else list(structures)
+        if isinstance(structures, (str, Path)):
+            several = [structures]
+        elif isinstance(structures, (list, tuple)):
+            several = list(structures)
+        else:
+            raise GnnmatError(
+                f"structures is a {type(structures).__name__}.",
+                why="It takes a list of paths or objects, or the path of a folder or a table.",
+                fix="Give a list, even for one: structures=[structure]",
+            )
         if not several:
             raise GnnmatError("There is no candidate.", why="The list of structures is empty.")
         if ids is None and all(isinstance(one, (str, Path)) for one in several):

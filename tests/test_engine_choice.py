@@ -157,3 +157,20 @@ def test_the_object_store_fits_into_shared_memory(tmp_path: Path) -> None:
     assert ray_cluster.store_size(gib, tmp_path) == (gib // 2, None)
     assert ray_cluster.store_size(100 * gib, tmp_path) == (gib, None)
     assert ray_cluster.store_size(None, tmp_path)[1] is None
+
+
+def test_a_variable_chooses_for_commands_without_an_option(
+    fake: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gnnmat.engine import engine_in_use
+
+    monkeypatch.setattr(engine_ray, "RayPool", Recorder)
+    monkeypatch.setattr(Recorder, "asked", [])
+    monkeypatch.setenv("GNNMAT_ENGINE", "ray")
+    assert run_items(abs, [1, 2, 3], quiet=True) == [1, 2, 3]
+    assert Recorder.asked == [(3, None)]
+    with spread_by("local"):
+        assert engine_in_use() == "local"
+    monkeypatch.setenv("GNNMAT_ENGINE", "dusk")
+    with pytest.raises(GnnmatError, match="no engine 'dusk'"):
+        run_items(abs, [1, 2], quiet=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
@@ -18,9 +19,9 @@ LEARNED = "learned.parquet"
 # Crystals of one formula whose volumes differ by less are taken to be the same material: measured
 # volumes are a few percent from computed ones. Polymorphs may pass for each other.
 ALIKE = 0.05
-# And by less for the same structure: sources round coordinates, and half a percent is less than
-# what tells most polymorphs apart.
-SAME = 5e-3
+# The same structure has the same volume but for rounded coordinates, and the same likeness.
+SAME, LIKE = 5e-3, 1e-2
+LIKENESS = ("packing", "contrast")
 
 NEW, KNOWN, OUT_OF_FOLD = "", "learned", "out of fold"
 
@@ -30,35 +31,55 @@ class Learned:
     """The crystals that a model has learned from.
 
     Args:
-        table: ``formula``, ``volume`` (of an atom, Å^3), and by target what a model that has not
+        table: ``formula``, ``volume`` (of an atom, Å^3), ``packing`` and ``contrast`` (see
+            `gnnmat.data.likeness`), and by target what a model that has not
             learned from the row says of it, where somebody has asked one.
     """
 
     table: pd.DataFrame
 
     def find(
-        self, formula: Sequence[str], volume: ArrayLike
+        self,
+        formula: Sequence[str],
+        volume: ArrayLike,
+        likeness: Callable[[int], NDArray[np.float64]],
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(rows,) the row of the table with the same material, the nearest in volume, else -1.
+        """(rows,) the row of the table with the same material, else -1.
 
         And (rows,) whether it is the same structure, too.
+
+        Args:
+            formula: reduced, one a row.
+            volume: (rows,) of an atom, Å^3.
+            likeness: of a row, (2,); asked where formula and volume are the same.
         """
         wanted = np.asarray(volume, dtype=float)
-        places: dict[str, list[int]] = {}
-        for place, name in enumerate(self.table["formula"]):
-            places.setdefault(str(name), []).append(place)
         volumes = self.table["volume"].to_numpy(dtype=float)
         found = np.full(len(wanted), -1, dtype=np.int64)
         same = np.zeros(len(wanted), dtype=bool)
         for row, (name, size) in enumerate(zip(formula, wanted, strict=True)):
-            there = places.get(str(name))
-            if not there:
+            there = self._places.get(str(name))
+            if there is None:
                 continue
             off = np.abs(volumes[there] / size - 1)
-            nearest = int(off.argmin())
-            if off[nearest] <= ALIKE:
-                found[row], same[row] = there[nearest], off[nearest] <= SAME
+            if off.min() > ALIKE:
+                continue
+            found[row] = there[int(off.argmin())]
+            near = there[off <= SAME]
+            if len(near):
+                strange = np.abs(self._likeness[near] / likeness(row) - 1).max(axis=1)
+                if strange.min() <= LIKE:
+                    found[row], same[row] = near[int(strange.argmin())], True
         return found, same
+
+    @cached_property
+    def _places(self) -> dict[str, NDArray[np.int64]]:
+        groups = self.table.groupby("formula", sort=False).indices
+        return {str(name): np.asarray(rows, dtype=np.int64) for name, rows in groups.items()}
+
+    @cached_property
+    def _likeness(self) -> NDArray[np.float64]:
+        return self.table[list(LIKENESS)].to_numpy(dtype=float)
 
     def said(self, target: str) -> NDArray[np.float64] | None:
         """(rows of the table,) values out of fold for a target; None if nobody has asked."""
@@ -93,9 +114,13 @@ def load_learned(folder: Path) -> Learned | None:
         return None
     try:
         table = pd.read_parquet(path)
-        table[["formula", "volume"]]
+        table[["formula", "volume", *LIKENESS]]
     except Exception as error:  # pyarrow has error classes of its own for damaged files
-        raise GnnmatError(f"{path} is damaged.", why=f"{type(error).__name__}: {error}") from error
+        raise GnnmatError(
+            f"{path} is damaged, or of another version.",
+            why=f"{type(error).__name__}: {error}",
+            fix=f"gnnmat trust {folder}",
+        ) from error
     return Learned(table)
 
 

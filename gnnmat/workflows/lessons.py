@@ -11,8 +11,9 @@ from ase.data import atomic_masses
 from numpy.typing import NDArray
 
 from gnnmat.data.dataset import SampleDataset
+from gnnmat.data.likeness import likeness
 from gnnmat.data.symmetry import formulas
-from gnnmat.train.learned import save_learned
+from gnnmat.train.learned import LIKENESS, save_learned
 from gnnmat.workflows.looks import Looking
 from gnnmat.workflows.screening.held_out import save_held_out
 
@@ -31,15 +32,16 @@ def write_lessons(folder: Path, looking: Looking) -> None:
         return
     used = np.sort(np.concatenate([prepared.rows("train"), prepared.rows("val")]))
     facts = crystal_facts(dataset, used)
-    save_learned(folder, facts[["formula", "volume"]])
+    save_learned(folder, facts[["formula", "volume", *LIKENESS]])
     known = held_out_table(looking)
     if known is not None:
         save_held_out(folder, known)
 
 
 def crystal_facts(dataset: SampleDataset, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """``formula``, ``volume`` (of an atom, Å^3), ``mass`` (of an atom, u) and ``atoms``."""
+    """``formula``, ``volume`` (of an atom, Å^3), ``mass`` (of an atom, u), ``atoms``, likeness."""
     names = formulas(dataset)
+    like = np.array([likeness(dataset.crystal(int(row))) for row in rows]).reshape(-1, 2)
     numbers = [dataset.numbers[row] for row in rows]
     return pd.DataFrame(
         {
@@ -50,6 +52,7 @@ def crystal_facts(dataset: SampleDataset, rows: NDArray[np.int64]) -> pd.DataFra
             ],
             "mass": [float(atomic_masses[one].mean()) for one in numbers],
             "atoms": [len(one) for one in numbers],
+            **dict(zip(LIKENESS, like.T, strict=True)),
         }
     )
 
@@ -73,4 +76,5 @@ def held_out_table(looking: Looking) -> pd.DataFrame | None:
         if len(voices) > 1:
             said = np.array([voice[one.name]["prediction"] for voice in voices], float)[:, first]
             columns[f"{one.name}_members"] = [list(map(float, row)) for row in said.T]
-    return crystal_facts(looking.prepared.dataset, rows).assign(**columns)
+    facts = crystal_facts(looking.prepared.dataset, rows).drop(columns=list(LIKENESS))
+    return facts.assign(**columns)

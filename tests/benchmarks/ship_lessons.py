@@ -13,15 +13,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from hard_compounds import MODULI
 from results import shared_data
 
 from gnnmat import zoo
+from gnnmat.data.likeness import likeness
+from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.table import TableSource
 from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.committee import load_committee
-from gnnmat.train.learned import LEARNED, save_learned
+from gnnmat.train.learned import LEARNED, LIKENESS, save_learned
 from gnnmat.workflows.lessons import write_lessons
 from gnnmat.workflows.looks import Looking
 from gnnmat.workflows.preparation import prepare
@@ -49,9 +52,15 @@ def answered(folder: Path, table: Path, crossval: Path) -> None:
     ).pivot(index="id", columns="target", values="prediction")
     records = TableSource(path=str(table)).open()
     crystals = [records.read(raw) for raw in records.raws]
-    rows = rows_of(list(records.ids), crystals).set_index("id")
-    rows = rows[["formula", "volume"]].join(said[list(MODULI)])
+    rows = with_likeness(rows_of(list(records.ids), crystals), crystals).set_index("id")
+    rows = rows.join(said[list(MODULI)])
     save_learned(folder, rows.reset_index(drop=True))
+
+
+def with_likeness(rows: pd.DataFrame, crystals: list[Crystal]) -> pd.DataFrame:
+    """What crystals are known by, with their ids."""
+    like = np.array([likeness(one) for one in crystals])
+    return rows[["id", "formula", "volume"]].assign(**dict(zip(LIKENESS, like.T, strict=True)))
 
 
 def of_scores(folder: Path, run: Path) -> None:
@@ -61,7 +70,7 @@ def of_scores(folder: Path, run: Path) -> None:
     records = TableSource(path=str(path)).open()
     place = {name: row for row, name in enumerate(records.ids)}
     crystals = [records.read(records.raws[place[name]]) for name in scores["id"]]
-    rows = rows_of(list(scores["id"]), crystals)[["formula", "volume"]]
+    rows = with_likeness(rows_of(list(scores["id"]), crystals), crystals).drop(columns="id")
     target = load_run_config(folder).data.targets[0]
     save_learned(folder, rows.assign(**{target: scores["score"].to_numpy()}))
 

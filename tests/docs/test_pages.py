@@ -17,6 +17,7 @@ import yaml
 import gnnmat
 from gnnmat.errors import GnnmatError
 from gnnmat.train.config import find_recipe, load_config, parse_config
+from gnnmat.workflows.screening.config import parse_screen
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -142,7 +143,10 @@ def test_options_in_the_table_of_devices_exist(option: str) -> None:
 def test_yaml_blocks_are_yaml_and_recipes_are_valid(text: str) -> None:
     plain = yaml.safe_load(text)
     if "columns" not in plain:  # a card
-        parse_config({"data": plain["data"]})
+        if "data" in plain:
+            parse_config({"data": plain["data"]})
+        else:  # a screen, or its source
+            parse_screen({"stages": [{"kind": "best", "by": "volume"}], **plain})
 
 
 def test_the_shown_recipe_is_what_config_prints() -> None:

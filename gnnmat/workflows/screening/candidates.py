@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,37 +14,59 @@ from gnnmat.engine import Failure, iter_items
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.records import Records
-from gnnmat.workflows.screening.folder import REASON, StageFiles, write_table
+from gnnmat.workflows.screening.config import ScreenConfig
+from gnnmat.workflows.screening.folder import (
+    REASON,
+    StageFiles,
+    read_about,
+    read_table,
+    write_table,
+)
 from gnnmat.workflows.screening.stage import Stage
+from gnnmat.workflows.screening.stages.predict import Predict
 from gnnmat.workflows.screening.table import ARRAYS, FACTS, rows_of
 
-REFUSED = "refused.parquet"
+LONGEST = 80  # characters of a word that goes along
 
 
-def kept_columns(records: Records, wanted: Sequence[str] | None) -> list[str]:
-    """Columns of the source that go along: those wanted, or all that hold one value a crystal.
+def kept_columns(
+    records: Records, wanted: Sequence[str] | None, stages: Sequence[Stage] = ()
+) -> dict[str, str]:
+    """Columns of the source that go along, and what they are called in the screen.
+
+    They are those wanted, or all that hold one value a crystal. A column of the name that a stage
+    gives to an answer of its own is called ``given_<name>``.
 
     Raises:
         GnnmatError: no such column.
     """
+    own = {"id", *FACTS, *ARRAYS}
     if wanted is not None:
         for name in wanted:
             records.column(name)
-        return list(wanted)
-    own = {*FACTS, *ARRAYS}
-    return [
-        str(name)
-        for name in records.table.columns
-        if str(name) not in own and _is_plain(records.table[name])
-    ]
+        names = list(wanted)
+    else:
+        table = records.table
+        names = [str(one) for one in table.columns if str(one) not in own and _is_plain(table[one])]
+    taken = own | {one for stage in stages for one in stage.gives() or ()}
+    return {name: f"given_{name}" if name in taken else name for name in names}
 
 
 def _is_plain(column: pd.Series) -> bool:
-    """Whether a column holds numbers or short words."""
+    """Whether a column holds numbers, or words and nothing else."""
     if pd.api.types.is_numeric_dtype(column):
         return True
-    some = column.dropna().head(20)
-    return bool(len(some)) and all(isinstance(one, str) and len(one) <= 80 for one in some)
+    return all(isinstance(one, str) and len(one) <= LONGEST for one in column.dropna())
+
+
+def digest_of(records: Records, columns: Mapping[str, str]) -> str:
+    """Digest of the candidates: structures, ids, and the columns that go along."""
+    sha = hashlib.sha256(records.fingerprint.encode())
+    sha.update(json.dumps([list(map(str, records.ids)), dict(columns)]).encode())
+    for name in columns:
+        texts = records.table[name].astype(str)
+        sha.update(pd.util.hash_pandas_object(texts, index=False).to_numpy().tobytes())
+    return sha.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,7 @@ def write_candidates(
     records: Records,
     files: StageFiles,
     shard: int,
-    columns: Sequence[str] | None = None,
+    columns: Mapping[str, str],
     *,
     workers: int | None = None,
     quiet: bool = False,
@@ -74,7 +98,7 @@ def write_candidates(
         records: what to read.
         files: of the candidates.
         shard: rows of a shard; a crystal that cannot be read is missing in its shard.
-        columns: of the source that go along; None: all plain ones.
+        columns: of the source that go along, see `kept_columns`.
         workers: processes.
         quiet: no progress bar.
 
@@ -82,7 +106,6 @@ def write_candidates(
         GnnmatError: not one candidate can be read.
     """
     count = -(-len(records) // shard)
-    names = kept_columns(records, columns)
     missing = [one for one in range(count) if not files.part(one).is_file()]
     rows = [
         row for one in missing for row in range(one * shard, min(len(records), (one + 1) * shard))
@@ -97,7 +120,12 @@ def write_candidates(
     for one in missing:
         size = min(len(records), (one + 1) * shard) - one * shard
         read = [next(stream) for _ in range(size)]
-        _write_shard(records, files, one, one * shard, read, names)
+        _write_shard(records, files, one, one * shard, read, columns)
+    if not any(len(read_table(files.part(one), arrays=False)) for one in range(count)):
+        first = read_about(files.part(0)).get("refused", [{}])[0]
+        raise GnnmatError(
+            "Not one candidate can be read.", why=f"{first.get('id')}: {first.get(REASON)}"
+        )
     return count
 
 
@@ -107,13 +135,13 @@ def _write_shard(
     number: int,
     start: int,
     read: Sequence[Crystal | Failure],
-    names: Sequence[str],
+    columns: Mapping[str, str],
 ) -> None:
     fine = [place for place, one in enumerate(read) if not isinstance(one, Failure)]
     crystals = [one for one in read if not isinstance(one, Failure)]
     table = rows_of([str(records.ids[start + place]) for place in fine], crystals)
-    for name in names:
-        table[name] = records.table[name].iloc[[start + place for place in fine]].to_numpy()
+    for name, called in columns.items():
+        table[called] = records.table[name].iloc[[start + place for place in fine]].to_numpy()
     bad = [
         {"id": str(records.ids[start + place]), REASON: one.reason}
         for place, one in enumerate(read)
@@ -142,27 +170,40 @@ def check_some(records: Records) -> None:
         )
 
 
-def check_columns(stages: Sequence[Stage], columns: Sequence[str]) -> None:
-    """Refuse a screen one of whose stages needs a column that nothing gives.
+def check_columns(config: ScreenConfig, columns: Sequence[str]) -> None:
+    """Refuse a screen one of whose stages, or whose page, needs a column that nothing gives.
 
     Args:
-        stages: in order; after one that cannot say what it gives nothing is checked.
+        config: of the screen; after a stage that cannot say what it gives nothing is checked.
         columns: of the source.
 
     Raises:
-        GnnmatError: a column that is not there, with the nearest name.
+        GnnmatError: a column that is not there, with the nearest name; two models of one name.
     """
-    there = [*FACTS, *columns]
-    for stage in stages:
-        missing = [one for one in stage.needs() if one not in there]
-        if missing:
-            raise GnnmatError(
-                f"Stage '{stage.title}' needs a column '{missing[0]}', which nothing before it "
-                "gives.",
-                why=f"There are {', '.join(there)}.",
-                fix=did_you_mean(missing[0], there),
-            )
+    there, models = [*FACTS, *columns], set()
+    for stage in config.stages:
+        _need(f"Stage '{stage.title}'", stage.needs(), there)
+        if isinstance(stage, Predict):
+            if stage.called in models:
+                raise GnnmatError(
+                    f"Two stages ask a model that is called '{stage.called}' in columns.",
+                    fix="Give one of them another name: model=...",
+                )
+            models.add(stage.called)
         given = stage.gives()
         if given is None:
             return
         there += given
+    axes = [one for one in (config.page.x, config.page.y) if one is not None]
+    _need("The page", axes, there)
+
+
+def _need(who: str, names: Sequence[str], there: Sequence[str]) -> None:
+    missing = [one for one in names if one not in there]
+    if missing:
+        shown = [one for one in there if not one.endswith(("_low", "_high", "_members"))]
+        raise GnnmatError(
+            f"{who} needs a column '{missing[0]}', which nothing before it gives.",
+            why=f"There are {', '.join(shown)}.",
+            fix=did_you_mean(missing[0], there),
+        )

@@ -61,7 +61,9 @@ def load_screen(path: str | Path, overrides: Sequence[str] = ()) -> ScreenConfig
         GnnmatError: no such recipe, not YAML, an unknown or unfit option.
     """
     names = recipes("screening")
-    found = Path(path) if Path(path).is_file() else names.get(Path(path).stem)
+    place = Path(path)
+    is_name = place.parent in (Path(), Path("configs")) and place.suffix in ("", ".yaml")
+    found = place if place.is_file() else names.get(place.stem) if is_name else None
     if found is None:
         raise GnnmatError(
             f"There is no screening recipe '{path}'.", why=f"Shipped: {', '.join(names) or 'none'}."
@@ -78,8 +80,8 @@ def load_screen(path: str | Path, overrides: Sequence[str] = ()) -> ScreenConfig
 def parse_screen(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> ScreenConfig:
     """The recipe of plain dictionaries, with ``a.b=c`` overrides.
 
-    A stage is named by its kind in overrides (``stages.predict.run=...``), the first of several,
-    or by its place, from 0.
+    A stage is called by its kind in overrides (``stages.best.keep=20``), by its name, or by its
+    place, from 0.
 
     Raises:
         GnnmatError: an unknown or unfit option.
@@ -101,16 +103,22 @@ def _set_stage(tree: dict[str, Any], override: str) -> bool:
     stages = tree.get("stages")
     if parts[0] != "stages" or len(parts) < 3 or not sign or not isinstance(stages, list):
         return False
-    kinds = [one.get("kind") if isinstance(one, dict) else None for one in stages]
-    if parts[1].isdigit() and int(parts[1]) < len(stages):
-        place = int(parts[1])
-    elif parts[1] in kinds:
-        place = kinds.index(parts[1])
-    else:
+    options = [one if isinstance(one, dict) else {} for one in stages]
+    kinds = [str(one.get("kind")) for one in options]
+    places = [
+        place
+        for place, one in enumerate(options)
+        if parts[1] in (str(place), one.get("kind"), one.get("name"))
+    ]
+    if not places:
         raise GnnmatError(
             f"'{override}': there is no stage '{parts[1]}'.",
-            why=f"The stages are {', '.join(map(str, kinds))}.",
+            why=f"The stages are {', '.join(kinds)}.",
         )
+    if len(places) > 1:
+        several = " or ".join(f"stages.{place}" for place in places)
+        raise GnnmatError(f"'{override}': there are {len(places)} such stages.", fix=several)
+    place = places[0]
     set_option(stages[place], ".".join(parts[2:]) + override[len(path) :], "stages.best.keep=20")
     return True
 
@@ -124,5 +132,5 @@ def source_of(given: Sequence[str]) -> str:
         return json.dumps({"kind": "card", "name": given[0]})
     absolute = [os.path.abspath(os.path.expanduser(one)) for one in given]
     if len(given) == 1 and given[0].endswith(TABLES):
-        return json.dumps({"kind": "table", "path": absolute[0]})
-    return json.dumps({"kind": "files", "structures": absolute})
+        return json.dumps({"kind": "table", "path": absolute[0]}, ensure_ascii=False)
+    return json.dumps({"kind": "files", "structures": absolute}, ensure_ascii=False)

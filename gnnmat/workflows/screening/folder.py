@@ -27,6 +27,8 @@ from gnnmat.workflows.screening.stage import KEPT, Judged, Stage
 from gnnmat.workflows.screening.table import ARRAYS
 
 STAGES = "stages"
+# What stands beside a number.
+ENDS = ("low", "high", "members", "spread", "error", "probability")
 REASON, POSITION = "dropped_because", "position"
 META = b"gnnmat"
 LAYOUT = "1"  # change it when the files change: older ones are then made anew
@@ -87,7 +89,7 @@ def stage_files(folder: Path, source: str, stages: Sequence[Stage], shard: int) 
     found = [StageFiles(folder / STAGES / f"00-candidates-{sha.hexdigest()[:10]}")]
     sizes = shard_sizes(stages, shard)
     for place, stage in enumerate(stages, start=1):
-        plain = stage.model_dump(mode="json", exclude={"name"})
+        plain = stage.model_dump(mode="json", exclude=set() if stage.named else {"name"})
         sha.update(json.dumps([plain, sizes[place - 1]], sort_keys=True).encode())
         sha.update(stage.fingerprint().encode())
         found.append(
@@ -102,7 +104,12 @@ def write_table(path: Path, table: pd.DataFrame, about: dict[str, Any] | None = 
     Raises:
         GnnmatError: it cannot be written.
     """
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    try:
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+    except pa.ArrowException as error:
+        raise GnnmatError(
+            "A column holds numbers and words, and no file can.", why=" ".join(str(error).split())
+        ) from error
     meta = {**(arrow.schema.metadata or {}), META: json.dumps(about or {}).encode()}
     buffer = BytesIO()
     pq.write_table(arrow.replace_schema_metadata(meta), buffer, compression="zstd")
@@ -158,12 +165,26 @@ def read_table(path: Path, *, arrays: bool = True) -> pd.DataFrame:
     return read_answer(path, names).table
 
 
+def read_about(path: Path) -> dict[str, Any]:
+    """What a file says beside its table."""
+    meta = pq.read_schema(path).metadata or {}
+    found: dict[str, Any] = json.loads(meta.get(META, b"{}"))
+    return found
+
+
+def without_stale(table: pd.DataFrame, fresh: Sequence[str]) -> pd.DataFrame:
+    """A table without intervals and members of columns that are about to be given anew."""
+    stale = [f"{name}_{end}" for name in fresh for end in ENDS]
+    return table.drop(columns=[one for one in stale if one in table and one not in fresh])
+
+
 def after(table: pd.DataFrame, answer: Answer) -> pd.DataFrame:
     """The candidates that a stage left, with what it said, in its order."""
     said = answer.table
     fresh = said.drop(columns=["id", REASON, POSITION], errors="ignore")
     fresh.index = table.index
-    joined = table.drop(columns=list(fresh.columns), errors="ignore").join(fresh)
+    kept = without_stale(table, list(fresh.columns))
+    joined = kept.drop(columns=list(fresh.columns), errors="ignore").join(fresh)
     left = np.flatnonzero(said[REASON].to_numpy(dtype=str) == KEPT)
     if POSITION in said:
         left = left[np.argsort(said[POSITION].to_numpy()[left], kind="stable")]

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from gnnmat.properties.derived import DERIVED
 from gnnmat.train.learned import KNOWN, OUT_OF_FOLD
 from gnnmat.workflows.screening.config import ScreenConfig
 from gnnmat.workflows.screening.folder import (
-    META,
     POSITION,
     REASON,
     Answer,
     StageFiles,
+    read_about,
     read_answer,
     read_table,
+    without_stale,
 )
 from gnnmat.workflows.screening.stage import KEPT
+from gnnmat.workflows.screening.stages.best import Best
 from gnnmat.workflows.screening.stages.derive import Derive
+from gnnmat.workflows.screening.stages.pareto import Pareto
 from gnnmat.workflows.screening.stages.predict import Predict
 from gnnmat.workflows.screening.table import ARRAYS
 
 DROPPED_BY = "dropped_by"
-MARK = "_learned"
+MARK, DOMAIN = "_learned", "_in_domain"
 
 
 @dataclass
@@ -55,7 +55,7 @@ def gather(config: ScreenConfig, files: Sequence[StageFiles]) -> Gathered:
     """All candidates with the answers of all stages, and the funnel."""
     parts = sorted(files[0].folder.glob("part-*.parquet"))
     table = pd.concat([read_table(one, arrays=False) for one in parts], ignore_index=True)
-    unread = [one for path in parts for one in _about(path).get("refused", [])]
+    unread = [one for path in parts for one in read_about(path).get("refused", [])]
     table = table.set_index("id", drop=False).assign(**{DROPPED_BY: "", REASON: ""})
     found = Gathered(table, [], {}, [], unread)
     for stage, own in zip(config.stages, files[1:], strict=True):
@@ -95,6 +95,7 @@ def _add(found: Gathered, title: str, answer: Answer) -> None:
     said = answer.table.set_index("id", drop=True)
     reasons = said[REASON].astype(str)
     fresh = said.drop(columns=[REASON, POSITION], errors="ignore")
+    found.table = without_stale(found.table, list(fresh.columns))
     for name in fresh.columns.difference(list(ARRAYS), sort=False):
         if len(said) == len(found.table):
             found.table[name] = fresh[name].reindex(found.table.index)
@@ -139,12 +140,6 @@ def _answer_of(files: StageFiles) -> Answer:
     return Answer(table, units, notes, seconds)
 
 
-def _about(path: Path) -> dict[str, Any]:
-    meta = pq.read_schema(path).metadata or {}
-    found: dict[str, Any] = json.loads(meta.get(META, b"{}"))
-    return found
-
-
 def counted(reasons: Sequence[str]) -> dict[str, int]:
     """How often each reason was given, the most frequent first."""
     counted = pd.Series(list(reasons), dtype=object).value_counts()
@@ -168,3 +163,28 @@ def lesson_columns(config: ScreenConfig, name: str) -> list[str]:
         if found:
             break
     return found
+
+
+def ranked_by(config: ScreenConfig) -> tuple[str, bool]:
+    """The column that candidates are put in order by, and whether larger is better."""
+    for stage in config.stages[::-1]:
+        if isinstance(stage, Best):
+            return stage.by, stage.up
+        if isinstance(stage, Pareto):
+            name, wanted = next(iter(stage.objectives.items()))
+            return name, wanted == "max"
+    return "", True
+
+
+def strangers(final: pd.DataFrame) -> list[str]:
+    """A sentence a model on what it does not know on the shortlist."""
+    said = []
+    for column in final.columns:
+        if str(column).endswith(DOMAIN):
+            outside = int((~final[column].astype(bool)).sum())
+            if outside:
+                said.append(
+                    f"{outside:,} of the {len(final):,} on the shortlist are outside what "
+                    f"{str(column).removesuffix(DOMAIN)} knows (in_domain): look at them twice."
+                )
+    return said

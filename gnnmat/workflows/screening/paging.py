@@ -17,12 +17,13 @@ from gnnmat.sources.crystal import Crystal
 from gnnmat.workflows.screening.config import ScreenConfig
 from gnnmat.workflows.screening.folder import REASON
 from gnnmat.workflows.screening.fronts import pareto_fronts
-from gnnmat.workflows.screening.stages.filter import column_of
 from gnnmat.workflows.screening.table import ARRAYS, crystals_of
 
 CIFS = "shortlist"
 PAGE = "screen.html"
-OUTRANKED = "not among the best"  # reasons of those that were ranked, and are not the first
+# Reasons of those that were ranked, and are not the first.
+OUTRANKED = ("not among the best", "not among the first", "not in the first")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 LABELS = {"K_vrh": "bulk modulus", "G_vrh": "shear modulus", "pugh": "G/K"}
 SHOWN = 500  # crystals that are written as files, and that the page can show
 
@@ -44,7 +45,7 @@ def write_crystals(folder: Path, final: pd.DataFrame) -> None:
 
 def safe_name(name: str) -> str:
     """A name for a file: letters, digits, dots, dashes; no way out of a folder."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")[:80] or "crystal"
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._")[:80] or "crystal"
 
 
 def cif_text(name: str, crystal: Crystal) -> str:
@@ -112,14 +113,10 @@ def write_page(
 def page_axes(
     config: ScreenConfig, table: pd.DataFrame, units: Mapping[str, str], ranked_by: str
 ) -> tuple[str, str] | None:
-    """The columns of the diagram: as the recipe says, else what was ranked by and one more.
-
-    Raises:
-        GnnmatError: the recipe names a column that is not there.
-    """
-    for name in (config.page.x, config.page.y):
-        if name is not None:
-            column_of(table, name)
+    """The columns of the diagram: as the recipe says, else what was ranked by and one more."""
+    wanted = [one for one in (config.page.x, config.page.y) if one is not None]
+    if not all(_some(table, one) for one in wanted):
+        return None  # nothing came as far as that
     fallback = [ranked_by, *list(units)[::-1], "volume", "mass", "atoms"]
     names = [one for one in dict.fromkeys(fallback) if one in table and _some(table, one)]
     x = config.page.x or next((one for one in names if one != config.page.y), None)
@@ -133,10 +130,29 @@ def plain_columns(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=hidden)
 
 
+def dropped(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """(rows,) whether a stage has dropped a candidate, for another reason than its rank."""
+    reason = table[REASON].astype(str)
+    found: NDArray[np.bool_] = ((reason != "") & ~reason.str.startswith(OUTRANKED)).to_numpy(bool)
+    return found
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV in which no word is a formula to a spreadsheet: such words get a quote."""
+    words = [one for one in table.columns if table[one].dtype.kind not in "biufc"]
+    safe = table.copy()
+    for name in words:
+        safe[name] = [
+            f"'{one}" if isinstance(one, str) and one.startswith(FORMULAS) else one
+            for one in table[name]
+        ]
+    return safe.to_csv(index=False)
+
+
 def _quantity(name: str, units: Mapping[str, str]) -> Any:
     from gnnmat.pages.screen_data import Quantity
 
-    unit = {"volume": "Å^3", "mass": "u"}.get(name, units.get(name, ""))
+    unit = {"volume": "Å^3/atom", "mass": "u/atom"}.get(name, units.get(name, ""))
     return Quantity(name, LABELS.get(name, name.replace("_", " ")), unit)
 
 
@@ -156,8 +172,7 @@ def _front(table: pd.DataFrame, axes: tuple[str, str]) -> NDArray[np.bool_]:
     """
     if "front" in table:
         return table["front"].to_numpy(dtype=float, na_value=np.nan) == 1
-    dropped = table[REASON].astype(str)
-    inside = ((dropped == "") | dropped.str.startswith(OUTRANKED)).to_numpy(dtype=bool)
+    inside = ~dropped(table)
     values = table.loc[inside, list(axes)].astype(float).to_numpy()
     front = np.zeros(len(table), dtype=bool)
     if len(values):

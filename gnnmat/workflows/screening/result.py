@@ -21,13 +21,25 @@ from gnnmat.workflows.screening.folder import (
     read_answer,
     write_table,
 )
-from gnnmat.workflows.screening.gathering import counted, gather, lesson_columns
-from gnnmat.workflows.screening.paging import PAGE, plain_columns, write_crystals, write_page
-from gnnmat.workflows.screening.stages.best import Best
+from gnnmat.workflows.screening.gathering import (
+    counted,
+    gather,
+    lesson_columns,
+    ranked_by,
+    strangers,
+)
+from gnnmat.workflows.screening.paging import (
+    PAGE,
+    csv_text,
+    dropped,
+    plain_columns,
+    write_crystals,
+    write_page,
+)
 from gnnmat.workflows.screening.table import ARRAYS
 
 SHORTLIST, SUMMARY, EVERYTHING = "shortlist.csv", "screen.json", "candidates.parquet"
-RECIPE = "screen.yaml"
+RECIPE, REFUSED = "screen.yaml", "refused.csv"
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,9 @@ class ScreenRun:
     def shortlist(self) -> pd.DataFrame:
         """What came through all stages, the best first."""
         # The formula of sodium nitride is NaN.
-        return pd.read_csv(self.folder / SHORTLIST, keep_default_na=False, na_values=[""])
+        words = {"id": str, "formula": str}
+        path = self.folder / SHORTLIST
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=words)
 
     @cached_property
     def candidates(self) -> pd.DataFrame:
@@ -60,19 +74,20 @@ class ScreenRun:
         *,
         objective: str | None = None,
         method: str = "expected_improvement",
-        maximise: bool = True,
+        maximise: bool | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
         """The next candidates to compute, the most promising first: ``id``, ``formula``, why.
 
-        Crystals that the models behind the objective have learned from are not proposed: they were
-        computed already.
+        Crystals that the models behind the objective have learned from are not proposed, because
+        they were computed already, nor those that a stage has dropped for another reason than
+        their rank.
 
         Args:
             n: how many.
             objective: column of a predicted number; default what the screen ranked by.
             method: see `gnnmat.workflows.screening.propose.propose`.
-            maximise: whether larger is better.
+            maximise: whether larger is better; default as the screen ranked.
             seed: of ties.
 
         Raises:
@@ -86,6 +101,9 @@ class ScreenRun:
         table = self.candidates.merge(self._crystals(), on="id", how="left")
         marks = [one for one in lesson_columns(self._config(), name) if one in table]
         known = (table[marks].fillna("").astype(str) != "").any(axis=1).to_numpy(dtype=bool)
+        if maximise is None:
+            maximise = bool(self.summary["ranked_up"]) if not objective else True
+        table, known = table[~dropped(table)], known[~dropped(table)]
         found = propose(table, name, n, method, seed, maximise=maximise, known=known)
         return found.merge(table[["id", "formula", name]], on="id", how="left")
 
@@ -136,10 +154,11 @@ def conclude(
         seconds: since the command was given.
     """
     gathered = gather(config, files)
-    write_atomically(folder / SHORTLIST, plain_columns(final).to_csv(index=False))
+    write_atomically(folder / SHORTLIST, csv_text(plain_columns(final)))
     everything = gathered.table
     write_table(folder / EVERYTHING, everything)
     unread = [*gathered.unread, *refused.to_dict("records")]
+    ranked = ranked_by(config)
     summary = {
         "name": config.name,
         "candidates": len(gathered.table),
@@ -147,12 +166,15 @@ def conclude(
         "unread_because": counted([str(one[REASON]) for one in unread]),
         "shortlist": len(final),
         "read_into": files[0].folder.name,
-        "ranked_by": next((one.by for one in config.stages[::-1] if isinstance(one, Best)), ""),
+        "ranked_by": ranked[0],
+        "ranked_up": ranked[1],
         "units": gathered.units,
-        "notes": gathered.notes,
+        "notes": [*gathered.notes, *strangers(final)],
         "stages": gathered.funnel,
         "seconds": round(seconds, 1),
     }
+    refusals = pd.DataFrame(unread, columns=["id", REASON])
+    write_atomically(folder / REFUSED, csv_text(refusals))
     write_crystals(folder, final)
     write_page(config, folder, plain_columns(everything), final, summary)
     # Last of all: with it the folder is a finished screen.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
@@ -18,6 +20,7 @@ from gnnmat.sources.records import Records
 from gnnmat.workflows.screening.candidates import (
     check_columns,
     check_some,
+    digest_of,
     kept_columns,
     refused_of,
     write_candidates,
@@ -33,9 +36,9 @@ from gnnmat.workflows.screening.folder import (
     write_table,
 )
 from gnnmat.workflows.screening.legs import legs, shard_sizes
-from gnnmat.workflows.screening.result import RECIPE, ScreenRun, conclude, open_screen
+from gnnmat.workflows.screening.result import RECIPE, SUMMARY, ScreenRun, conclude, open_screen
 from gnnmat.workflows.screening.stage import Stage
-from gnnmat.workflows.screening.work import Leg, finish_shard, judge, open_stage, work
+from gnnmat.workflows.screening.work import Leg, finish_shard, judge_together, open_stage, work
 
 WORTH_A_PROCESS = 6  # shards; processes load torch and the models before they do anything
 
@@ -69,23 +72,45 @@ def screen(
     recipe = config.to_yaml()
     for place in range(len(config.stages)):
         open_stage(recipe, place, str(folder))
+    folder = folder.resolve()
     given = records if records is not None else config.source.open()
     if config.limit is not None and len(given) > config.limit:
         given = given.take(range(config.limit))
     check_some(given)
-    check_columns(config.stages, kept_columns(given, config.columns))
-    write_atomically(folder / RECIPE, recipe)
-    files = stage_files(folder, given.fingerprint, config.stages, config.shard)
-    spread = _Spread(workers, quiet)
+    columns = kept_columns(given, config.columns, config.stages)
+    check_columns(config, list(columns.values()))
+    with only_one(folder):
+        (folder / SUMMARY).unlink(missing_ok=True)  # until the end this is no finished screen
+        write_atomically(folder / RECIPE, recipe)
+        files = stage_files(folder, digest_of(given, columns), config.stages, config.shard)
+        try:
+            count = write_candidates(
+                given, files[0], config.shard, columns, workers=workers, quiet=quiet
+            )
+            final = _Flow(config, folder, recipe, files, count).run(_Spread(workers, quiet))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("The same command goes on.") from None
+        seconds = time.monotonic() - began
+        return conclude(config, folder, files, final, refused_of(given), seconds)
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """The folder of a screen is ours in here.
+
+    Raises:
+        GnnmatError: another screen works in it, or it cannot be made.
+    """
     try:
-        count = write_candidates(
-            given, files[0], config.shard, config.columns, workers=workers, quiet=quiet
-        )
-        final = _Flow(config, folder, recipe, files, count).run(spread)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("The same command goes on.") from None
-    seconds = time.monotonic() - began
-    return conclude(config, folder, files, final, refused_of(given), seconds)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise GnnmatError(
+            f"Another screen works in {folder}.", fix="Wait for it, or choose another --output."
+        ) from None
+    except (FileExistsError, NotADirectoryError) as error:
+        raise GnnmatError(f"{folder} is no folder.", fix="Choose another --output.") from error
 
 
 @dataclass(frozen=True)
@@ -193,7 +218,7 @@ class _Flow:
         if not files.judged.is_file():
             opened = open_stage(self.recipe, place, str(self.folder))
             began = time.perf_counter()
-            judged = judge(opened, table)
+            judged = judge_together(opened, table, self._stage(place).title)
             write_answer(files.judged, table, judged, time.perf_counter() - began)
         write_table(files.table, after(table, read_answer(files.judged)))
 

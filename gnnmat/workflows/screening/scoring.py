@@ -92,8 +92,12 @@ class Scorer:
 
 
 @lru_cache(maxsize=8)
-def open_scorer(run: str) -> Scorer:
+def open_scorer(run: str, digest: str = "") -> Scorer:
     """The scorer of a run, an ensemble or a shipped model, loaded once a process.
+
+    Args:
+        run: folder or name.
+        digest: of its files; another one loads it again.
 
     Raises:
         GnnmatError: no such model, or one that is not about crystals or about single atoms.

@@ -79,6 +79,8 @@ class Stage(BaseModel):
     whole: ClassVar[bool] = False
     # Candidates at a time where each takes seconds or more, so that all processes have some and a
     # kill costs few. It counts behind a stage with ``whole``, as such stages should stand.
+    # Whether its name matters to what it says or writes, and not to readers alone.
+    named: ClassVar[bool] = False
     few: ClassVar[int | None] = None
     kind: str
     name: str = Field("", description="In the funnel of the report; default: the kind.")

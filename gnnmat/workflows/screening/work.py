@@ -85,6 +85,25 @@ def finish_shard(leg: Leg, shard: int) -> pd.DataFrame:
     return table
 
 
+def judge_together(opened: Opened, table: pd.DataFrame, title: str) -> Judged:
+    """What a stage says that looks at all candidates at once.
+
+    Raises:
+        GnnmatError: it breaks; one by one would be another question.
+    """
+    if not len(table):
+        return Judged.of(table)
+    try:
+        return opened(table)
+    except (GnnmatError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise GnnmatError(
+            f"Stage '{title}' failed.", why=f"{type(error).__name__}: {text}"
+        ) from error
+
+
 def judge(opened: Opened, table: pd.DataFrame) -> Judged:
     """What a stage says; where it breaks, candidates are shown to it one by one.
 
@@ -102,9 +121,10 @@ def judge(opened: Opened, table: pd.DataFrame) -> Judged:
     except Exception:
         found = [_alone(opened, table.iloc[[row]]) for row in range(len(table))]
     units = {name: unit for one in found for name, unit in one.units.items()}
+    notes = list(dict.fromkeys(note for one in found for note in one.notes))
     columns = pd.concat([one.columns for one in found])
     reasons = np.concatenate([one.reasons for one in found])
-    return Judged(columns, reasons, units)
+    return Judged(columns, reasons, units, notes=notes)
 
 
 def _alone(opened: Opened, row: pd.DataFrame) -> Judged:
@@ -125,10 +145,14 @@ def _config(recipe: str) -> ScreenConfig:
 
 
 @lru_cache(maxsize=32)
-def open_stage(recipe: str, place: int, folder: str) -> Opened:
-    """A stage of a screen at work, opened once a process."""
+def _opened(recipe: str, place: int, folder: str, digest: str) -> Opened:
     stage: Stage = _config(recipe).stages[place]
     return stage.open(Path(folder))
+
+
+def open_stage(recipe: str, place: int, folder: str) -> Opened:
+    """A stage of a screen at work, opened once a process; again if what it reads has changed."""
+    return _opened(recipe, place, folder, _config(recipe).stages[place].fingerprint())
 
 
 def one_thread() -> None:

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import gnnmat
+from gnnmat.data.likeness import likeness
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.crystal import as_crystal
 from gnnmat.train.learned import Learned, load_learned, save_learned
-from gnnmat.workflows.screening.scoring import open_scorer
 from gnnmat.workflows.screening.stages.predict import Predict
-from gnnmat.workflows.screening.table import rows_of
+from gnnmat.workflows.screening.table import crystals_of, rows_of
 from gnnmat.zoo import find_model
 
 from .small import some_crystals
@@ -28,6 +28,12 @@ NOWHERE = Path()
 def table() -> pd.DataFrame:
     crystals = some_crystals(8)
     return rows_of(list(crystals), list(crystals.values()))
+
+
+def known(table: pd.DataFrame) -> pd.DataFrame:
+    """What candidates are known by."""
+    like = np.array([likeness(one) for one in crystals_of(table)])
+    return table[["formula", "volume"]].assign(packing=like[:, 0], contrast=like[:, 1])
 
 
 @pytest.fixture
@@ -66,9 +72,7 @@ def test_lessons_are_marked_and_answered_by_who_has_not_learned_them(
     table: pd.DataFrame, model: Path
 ) -> None:
     before = Predict(run=str(model)).open(NOWHERE)(table).columns
-    lessons = table.loc[[1, 3], ["formula", "volume"]].assign(K_vrh=[111.0, np.nan])
-    save_learned(model, lessons)
-    open_scorer.cache_clear()
+    save_learned(model, known(table).loc[[1, 3]].assign(K_vrh=[111.0, np.nan]))
     said = Predict(run=str(model)).open(NOWHERE)(table).columns
     assert list(said["moduli_learned"][[0, 1, 3]]) == ["", "out of fold", "learned"]
     assert said["K_vrh"][1] == pytest.approx(111)
@@ -89,19 +93,52 @@ def test_lessons_are_marked_and_answered_by_who_has_not_learned_them(
 
 def test_a_lesson_is_known_by_formula_and_volume(tmp_path: Path) -> None:
     lessons = pd.DataFrame({"formula": ["MgO", "MgO", "C"], "volume": [9.5, 11.0, 5.7]})
+    lessons = lessons.assign(packing=1.0, contrast=2.0)
     save_learned(tmp_path, lessons)
     found = load_learned(tmp_path)
     assert found is not None
     names = ["MgO", "MgO", "MgO", "Si", "C"]
-    places, same = found.find(names, [9.51, 10.99, 10.2, 9.5, 5.6])
+    places, same = found.find(names, [9.51, 10.99, 10.2, 9.5, 5.6], lambda row: np.array([1, 2.0]))
     known = [found.table["volume"][one] if one >= 0 else None for one in places]
     assert known == pytest.approx([9.5, 11.0, None, None, 5.7])
     assert list(same) == [True, True, False, False, False]
 
 
 def test_of_two_alike_the_nearest_is_meant() -> None:
-    lessons = Learned(pd.DataFrame({"formula": ["A", "A"], "volume": [10.0, 10.04]}))
-    assert list(lessons.find(["A", "A"], [10.03, 10.01])[0]) == [1, 0]
+    table = pd.DataFrame({"formula": ["A", "A"], "volume": [10.0, 10.04]})
+    lessons = Learned(table.assign(packing=[1.0, 1.0], contrast=[2.0, 2.5]))
+    seen = {0: np.array([1.0, 2.0]), 1: np.array([1.0, 2.5]), 2: np.array([1.0, 3.0])}
+    places, same = lessons.find(["A"] * 3, [10.03, 10.01, 10.01], seen.__getitem__)
+    assert list(places) == [0, 1, 0]  # by structure, and without one that fits by volume
+    assert list(same) == [True, True, False]
+
+
+def test_another_structure_of_the_same_volume_keeps_its_own_answer(model: Path) -> None:
+    """Silicon carbide as zinc blende, as rock salt, and as nonsense, all of one volume."""
+    half = 4.36 / 2 * (np.ones((3, 3)) - np.eye(3))
+    ids, moved = ["blende", "salt", "nonsense"], [0.25, 0.5, 0.18]
+    crystals = [as_crystal(half, [14, 6], [[0, 0, 0], [x, x, x]]) for x in moved]
+    table = rows_of(ids, crystals)
+    before = Predict(run=str(model)).open(NOWHERE)(table).columns
+    rows = table[["formula", "volume"]].assign(K_vrh=111.0)
+    like = np.array([likeness(one) for one in crystals])
+    save_learned(model, rows.assign(packing=like[:, 0], contrast=like[:, 1]).iloc[[0]])
+    said = Predict(run=str(model)).open(NOWHERE)(table).columns
+    assert list(said["moduli_learned"]) == ["out of fold", "learned", "learned"]
+    assert said["K_vrh"][0] == pytest.approx(111)
+    assert list(said["K_vrh"][1:]) == list(before["K_vrh"][1:])
+
+
+def test_likeness_does_not_depend_on_how_a_crystal_is_written() -> None:
+    one = some_crystals(1)["c-000"]
+    double = as_crystal(
+        one.lattice * [[2], [1], [1]],
+        np.tile(one.numbers, 2)[::-1],
+        np.concatenate([one.frac * [0.5, 1, 1], one.frac * [0.5, 1, 1] + [0.5, 0, 0]])[::-1] + 0.1,
+    )
+    larger = as_crystal(one.lattice * 1.3, one.numbers, one.frac)
+    for other in (double, larger):
+        np.testing.assert_allclose(likeness(other), likeness(one), rtol=1e-9)
 
 
 def test_damaged_lessons_are_named(tmp_path: Path) -> None:

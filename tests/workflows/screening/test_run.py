@@ -158,9 +158,9 @@ def test_a_stage_that_breaks_on_one_crystal_loses_that_one(
         return Judged.of(table)
 
     monkeypatch.setattr(Filter, "open", lambda self, folder: breaks)
-    work_module.open_stage.cache_clear()
+    work_module._opened.cache_clear()
     found = screen(recipe(SMALL), tmp_path, records=some_records(), workers=1)
-    work_module.open_stage.cache_clear()
+    work_module._opened.cache_clear()
     assert found.summary["stages"][0]["dropped"] == {
         "failed: ZeroDivisionError: a cell of no size": 1
     }

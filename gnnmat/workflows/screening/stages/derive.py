@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from pydantic import Field, field_validator
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.properties.derived import DERIVED
 from gnnmat.properties.moduli import faults
-from gnnmat.workflows.screening.held_out import HeldOut, load_held_out, member_spread
+from gnnmat.workflows.screening.held_out import HELD_OUT, HeldOut, load_held_out, member_spread
 from gnnmat.workflows.screening.stage import KEPT, Judged, Opened, Stage
 from gnnmat.workflows.screening.stages.filter import column_of
 
@@ -61,6 +62,15 @@ class Derive(Stage):
     def gives(self) -> Sequence[str]:
         ends = ("", "_low", "_high", "_members")
         return [f"{one}{end}" for one in self.properties for end in ends] + ["unphysical"]
+
+    def fingerprint(self) -> str:
+        """Digest of the rows that calibrate."""
+        if self.calibrate is None:
+            return ""
+        from gnnmat.zoo import find_model
+
+        path = find_model(self.calibrate) / HELD_OUT
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
     def open(self, folder: Path) -> Opened:
         held_out = None

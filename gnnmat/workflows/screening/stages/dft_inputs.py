@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -44,6 +44,7 @@ class DftInputs(Stage):
     Source: pymatgen's MPRelaxSet and MPStaticSet; Ong et al., Comput. Mater. Sci. 68, 314 (2013).
     """
 
+    named: ClassVar[bool] = True
     kind: Literal["dft_inputs"] = "dft_inputs"
     input_set: Literal["MPRelaxSet", "MPStaticSet"] = Field(
         "MPRelaxSet", description="Relax atoms and cell, or the energy of the crystal as it is."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,27 +41,33 @@ class Condition:
         column: that it is about.
         sign: a key of `OPERATORS`.
         value: that the column is compared with.
+        word: the same as it was written, for columns of words.
     """
 
     text: str
     column: str
     sign: str
     value: float | str | bool
+    word: str = ""
 
     def holds(self, column: pd.Series) -> NDArray[np.bool_]:
         """(rows,) whether it is met; never where the value is missing."""
         there = column.notna().to_numpy()
         if isinstance(self.value, bool):
             met = column.map(bool, na_action="ignore").to_numpy() == self.value
-        elif isinstance(self.value, float):
+        elif isinstance(self.value, float) and not _holds_words(column):
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
             there = there & np.isfinite(numbers)
             met = OPERATORS[self.sign](numbers, self.value)
         else:
             words = np.array([str(one) for one in column], dtype=object)
-            met = OPERATORS[self.sign](words, self.value)
+            met = OPERATORS[self.sign](words, self.word)
         found: NDArray[np.bool_] = there & np.asarray(met, dtype=bool)
         return found
+
+
+def _holds_words(column: pd.Series) -> bool:
+    return any(isinstance(one, str) for one in column.dropna())
 
 
 def parse_condition(text: str) -> Condition:
@@ -72,15 +79,15 @@ def parse_condition(text: str) -> Condition:
     compared = COMPARISON.match(text)
     if compared:
         column, sign, raw = compared.groups()
-        try:
-            value: float | str = float(raw)
-        except ValueError:
-            value = raw.strip("'\"")
-            if sign not in {"==", "!="}:
-                raise ValueError(
-                    f"'{text}': '{raw}' is no number, and words are == or !="
-                ) from None
-        return Condition(text.strip(), column, sign, value)
+        word = raw.strip("'\"")
+        if word.lower() in {"true", "false"} and sign in {"==", "!="}:
+            return Condition(text.strip(), column, "==", (word.lower() == "true") == (sign == "=="))
+        value: float | str = word
+        with suppress(ValueError):
+            value = float(raw) if np.isfinite(float(raw)) else word  # NaN is sodium nitride
+        if isinstance(value, str) and sign not in {"==", "!="}:
+            raise ValueError(f"'{text}': '{raw}' is no number, and words are == or !=")
+        return Condition(text.strip(), column, sign, value, word)
     flag = FLAG.match(text)
     if flag:
         return Condition(text.strip(), flag.group(2), "==", not flag.group(1))

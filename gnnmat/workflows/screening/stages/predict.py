@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from gnnmat.data.likeness import likeness
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.train.learned import KNOWN, NEW, OUT_OF_FOLD
 from gnnmat.workflows.screening.stage import KEPT, Judged, Opened, Stage
+from gnnmat.workflows.screening.table import crystals_of
 
 
 class Predict(Stage):
@@ -60,7 +62,8 @@ class Predict(Stage):
     def gives(self) -> Sequence[str]:
         from gnnmat.workflows.screening.scoring import open_scorer
 
-        names = [self.columns.get(one, one) for one in open_scorer(self.run).targets]
+        scorer = open_scorer(self.run, self.fingerprint())
+        names = [self.columns.get(one, one) for one in scorer.targets]
         ends = ("", "_low", "_high", "_members", "_spread", "_error", "_probability")
         flags = ("learned", "in_domain", "trust_score")
         return [f"{one}{end}" for one in names for end in ends] + [
@@ -70,7 +73,7 @@ class Predict(Stage):
     def open(self, folder: Path) -> Opened:
         from gnnmat.workflows.screening.scoring import open_scorer
 
-        scorer = open_scorer(self.run)
+        scorer = open_scorer(self.run, self.fingerprint())
         unknown = [one for one in self.columns if one not in scorer.targets]
         if unknown:
             raise GnnmatError(
@@ -94,8 +97,11 @@ class _Asked:
         units = {}
         place = -np.ones(len(table), dtype=np.int64)
         if scorer.learned is not None:
+            crystals = crystals_of(table)
             found, same = scorer.learned.find(
-                list(table["formula"]), table["volume"].to_numpy(float)
+                list(table["formula"]),
+                table["volume"].to_numpy(float),
+                lambda row: likeness(crystals[row]),
             )
             columns[f"{stage.called}_learned"] = np.where(found >= 0, KNOWN, NEW).astype(object)
             place = np.where(same, found, -1)
@@ -126,26 +132,28 @@ class _Asked:
             return
         before = np.asarray(columns[name], dtype=float)
         columns[name] = np.where(fine, values, before)
-        # The interval keeps its width: relative to the value where that is positive.
+        # The interval keeps its width, relative to the value where that is positive.
         for end in ("low", "high"):
             ends = columns.get(f"{name}_{end}")
             if ends is not None:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    moved = np.asarray(ends, float) * (values / before)
-                columns[f"{name}_{end}"] = np.where(fine, moved, ends)
+                columns[f"{name}_{end}"] = np.where(fine, _moved(ends, before, values), ends)
         members = columns.get(f"{name}_members")
         if members is not None:
-            columns[f"{name}_members"] = _moved(members, values / before, fine)
+            columns[f"{name}_members"] = [
+                _moved(one, *pair).tolist() if one is not None and there else one
+                for one, there, *pair in zip(members, fine, before, values, strict=True)
+            ]
         mark = columns[f"{self.stage.called}_learned"]
         columns[f"{self.stage.called}_learned"] = np.where(fine, OUT_OF_FOLD, mark)
 
 
-def _moved(members: Sequence[Any], factor: Any, fine: Any) -> list[Any]:
-    """What the members say, moved as far as their mean was."""
-    return [
-        one if one is None or not moved else [float(value * times) for value in one]
-        for one, times, moved in zip(members, factor, fine, strict=True)
-    ]
+def _moved(ends: Any, before: Any, after: Any) -> Any:
+    """Numbers around one value, around another: by the ratio of positive values, else by the
+    difference."""
+    ends, before, after = (np.asarray(one, dtype=float) for one in (ends, before, after))
+    positive = (before > 0) & (after > 0)
+    ratio = np.where(positive, after, 1.0) / np.where(positive, before, 1.0)
+    return np.where(positive, ends * ratio, ends + after - before)
 
 
 def _columns(name: str, part: pd.DataFrame, members: Any, at: Any, count: int) -> Mapping[str, Any]:
