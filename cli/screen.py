@@ -185,8 +185,6 @@ def _propose(out: Console, found: ScreenRun, count: int, objective: str | None) 
 
 def _list_stages(out: Console) -> None:
     """Every stage with what it does, and its options with their defaults."""
-    from pydantic_core import PydanticUndefined
-
     from gnnmat.train.unions import members
     from gnnmat.workflows.screening.stages.union import AnyStage
 
@@ -196,7 +194,8 @@ def _list_stages(out: Console) -> None:
         for name, field in stage.model_fields.items():
             if name in ("kind", "name"):
                 continue
-            default = field.get_default(call_default_factory=True)
-            given = "needed" if default is PydanticUndefined else f"default {default!r}"
+            given = "needed"
+            if not field.is_required():
+                given = f"default {field.get_default(call_default_factory=True)!r}"
             text = f"    {name} ({given}): {field.description}"
             out.print(text, markup=False, highlight=False, soft_wrap=True)
