@@ -87,6 +87,7 @@ def test_hostile_strings_do_nothing_even_without_the_policy(
     assert opened.count("[onerror], [onload]") == 0
 
 
+@pytest.mark.slow
 def test_all_crystals_of_a_database_stay_at_hand(
     open_page: Callable[..., Page], tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ def test_other_candidates_are_not_taken_for_the_same(tmp_path: Path) -> None:
     assert again.summary["candidates"] == 40
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same(tmp_path: Path) -> None:
     config = recipe(SMALL, HEAVY, BEST)
     screen(config, tmp_path / "one", records=some_records(), workers=1)
