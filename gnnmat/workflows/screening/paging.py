@@ -17,6 +17,7 @@ from gnnmat.sources.crystal import Crystal
 from gnnmat.workflows.screening.config import ScreenConfig
 from gnnmat.workflows.screening.folder import REASON
 from gnnmat.workflows.screening.fronts import pareto_fronts
+from gnnmat.workflows.screening.gathering import DOMAIN, MARK, lesson_columns
 from gnnmat.workflows.screening.table import ARRAYS, crystals_of
 
 CIFS = "shortlist"
@@ -85,7 +86,7 @@ def write_page(
         return None
     x, y = (_quantity(name, units) for name in axes)
     shown = everything[_known(everything, axes[0]) & _known(everything, axes[1])]
-    shown = shown.drop(columns=[one for one in ("dropped_by",) if one in shown])
+    shown = shown.drop(columns=["dropped_by", *_marks_of_others(config, shown, axes)])
     listed = final[final["id"].isin(shown["id"])].head(SHOWN)
     shown = shown.assign(front=_front(everything.loc[shown.index], axes))
     kinds = [one for one in units if one in shown and one not in axes]
@@ -108,6 +109,17 @@ def write_page(
         settings=config.to_yaml(),
     )
     return write_screen_page(folder / PAGE, page)
+
+
+def _marks_of_others(config: ScreenConfig, table: pd.DataFrame, axes: tuple[str, str]) -> list[str]:
+    """Marks of models that the diagram does not show: a mark is about the numbers beside it."""
+    behind = {one.removesuffix(MARK) for axis in axes for one in lesson_columns(config, axis)}
+    return [
+        str(name)
+        for name in table.columns
+        for end in (MARK, DOMAIN)
+        if behind and str(name).endswith(end) and str(name).removesuffix(end) not in behind
+    ]
 
 
 def page_axes(

@@ -110,16 +110,21 @@ def judge(opened: Opened, table: pd.DataFrame) -> Judged:
     A candidate on which it breaks even alone is dropped, with the error as the reason.
 
     Raises:
-        GnnmatError: nothing that is about one candidate, such as a full disk.
+        GnnmatError: it refuses every candidate, which is not about one of them.
+        OSError: a disk, a network.
+        MemoryError: too little memory.
     """
     if not len(table):
         return Judged.of(table)
     try:
         return opened(table)
-    except (GnnmatError, OSError, MemoryError):
+    except (OSError, MemoryError):
         raise
-    except Exception:
+    except Exception as error:
         found = [_alone(opened, table.iloc[[row]]) for row in range(len(table))]
+        failed = [str(one.reasons[0]).startswith(FAILED) for one in found]
+        if isinstance(error, GnnmatError) and all(failed):
+            raise
     units = {name: unit for one in found for name, unit in one.units.items()}
     notes = list(dict.fromkeys(note for one in found for note in one.notes))
     columns = pd.concat([one.columns for one in found])
@@ -130,8 +135,10 @@ def judge(opened: Opened, table: pd.DataFrame) -> Judged:
 def _alone(opened: Opened, row: pd.DataFrame) -> Judged:
     try:
         return opened(row)
-    except (GnnmatError, OSError, MemoryError):
+    except (OSError, MemoryError):
         raise
+    except GnnmatError as error:
+        return Judged.of(row, reasons=[f"{FAILED}: {' '.join(error.sentence.split())}"])
     except Exception as error:
         text = " ".join(str(error).split())[:120]
         return Judged.of(row, reasons=[f"{FAILED}: {type(error).__name__}: {text}"])

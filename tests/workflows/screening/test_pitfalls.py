@@ -20,6 +20,7 @@ from gnnmat.workflows.screening.gathering import strangers
 from gnnmat.workflows.screening.paging import csv_text, safe_name
 from gnnmat.workflows.screening.result import open_screen
 from gnnmat.workflows.screening.run import screen
+from gnnmat.workflows.screening.stage import Judged
 from gnnmat.workflows.screening.stages.best import Best
 from gnnmat.workflows.screening.stages.filter import Filter
 from gnnmat.zoo import find_model
@@ -148,6 +149,20 @@ def test_no_page_is_no_error_where_nothing_came_so_far(tmp_path: Path) -> None:
         run(tmp_path, MODULI, page={"x": "hardnes"})
 
 
+def test_marks_of_the_page_are_about_its_axes() -> None:
+    from gnnmat.workflows.screening.paging import _marks_of_others
+
+    other = {"kind": "predict", "run": "mp-band-gap"}
+    config = recipe(MODULI, {"kind": "derive", "properties": ["hardness", "toughness"]}, other)
+    names = [f"{model}_{end}" for model in ("elastic_moduli", "mp_band_gap")
+             for end in ("learned", "in_domain")]  # fmt: skip
+    table = pd.DataFrame(columns=["hardness", "toughness", "band_gap", *names])
+    dropped = _marks_of_others(config, table, ("hardness", "toughness"))
+    assert dropped == ["mp_band_gap_learned", "mp_band_gap_in_domain"]
+    assert _marks_of_others(config, table, ("hardness", "band_gap")) == []
+    assert _marks_of_others(config, table, ("volume", "mass")) == []
+
+
 def test_ids_stay_words(tmp_path: Path) -> None:
     found = run(tmp_path, ALL, records=with_values(["001", "1", "2", "1e3", "x y", "=SUM(1,2)"]))
     assert list(found.shortlist["id"]) == ["001", "1", "2", "1e3", "x y", "'=SUM(1,2)"]
@@ -209,3 +224,19 @@ def test_one_structure_alone_is_asked_for_as_a_list() -> None:
 
     with pytest.raises(GnnmatError, match="structures is a Structure"):
         gnnmat.screen(structures=Structure(Lattice.cubic(4), ["Po"], [[0, 0, 0]]))
+
+
+def test_a_stage_may_refuse_one_candidate_and_not_all(tmp_path: Path) -> None:
+    from gnnmat.workflows.screening.work import judge
+
+    def refuses(table: pd.DataFrame) -> Any:
+        if "b" in set(table["id"]):
+            raise GnnmatError("It has no spin.", why="b")
+        return Judged.of(table, spin=1.0)
+
+    table = pd.DataFrame({"id": ["a", "b", "c"]})
+    judged = judge(refuses, table)
+    assert list(judged.reasons) == ["", "failed: It has no spin. b", ""]
+    assert judged.columns["spin"].tolist()[::2] == [1.0, 1.0]
+    with pytest.raises(GnnmatError, match="no spin"):
+        judge(refuses, table.iloc[[1]])
