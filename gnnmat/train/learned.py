@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from gnnmat.atomic import write_atomically
@@ -89,7 +91,9 @@ class Learned:
 
 
 def save_learned(folder: Path, table: pd.DataFrame) -> Path:
-    """Write what a model in ``folder`` has learned from; numbers keep four digits.
+    """Write what a model in ``folder`` has learned from.
+
+    Volumes keep four digits, all other numbers three.
 
     Args:
         folder: of the model.
@@ -97,9 +101,18 @@ def save_learned(folder: Path, table: pd.DataFrame) -> Path:
     """
     small = table.sort_values(["formula", "volume"], kind="stable").reset_index(drop=True)
     for name in small.columns.difference(["formula"]):
-        small[name] = _rounded(small[name].to_numpy(dtype=float))
+        digits = 4 if name == "volume" else 3
+        small[name] = _rounded(small[name].to_numpy(dtype=float), digits)
     buffer = BytesIO()
-    small.to_parquet(buffer, compression="zstd", compression_level=19, index=False)
+    pq.write_table(
+        pa.Table.from_pandas(small, preserve_index=False),
+        buffer,
+        compression="zstd",
+        compression_level=19,
+        # Sorted formulas begin alike; of rounded numbers there are few.
+        use_dictionary=[str(one) for one in small.columns if one != "formula"],
+        column_encoding={"formula": "DELTA_BYTE_ARRAY"},
+    )
     return write_atomically(folder / LEARNED, buffer.getvalue())
 
 
@@ -124,9 +137,9 @@ def load_learned(folder: Path) -> Learned | None:
     return Learned(table)
 
 
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Four digits of each number: few distinct ones, which pack well."""
+def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float32]:
+    """So many digits of each number: few distinct ones, which pack well."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (3 - np.floor(np.log10(np.abs(values))))
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
         found = np.round(values * scale) / scale
     return np.where(values == 0, 0.0, found).astype(np.float32)
