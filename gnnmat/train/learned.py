@@ -122,19 +122,34 @@ def load_learned(folder: Path) -> Learned | None:
     Raises:
         GnnmatError: it is damaged.
     """
-    path = folder / LEARNED
+    table = read_beside(folder, LEARNED, ("formula", "volume", *LIKENESS))
+    return None if table is None else Learned(table)
+
+
+def read_beside(folder: Path, name: str, columns: Sequence[str]) -> pd.DataFrame | None:
+    """A table that `gnnmat trust` wrote beside a model; None if it did not.
+
+    Args:
+        folder: of the model.
+        name: of the file.
+        columns: that it must have.
+
+    Raises:
+        GnnmatError: it is damaged.
+    """
+    path = folder / name
     if not path.is_file():
         return None
     try:
         table = pd.read_parquet(path)
-        table[["formula", "volume", *LIKENESS]]
+        table[list(columns)]
     except Exception as error:  # pyarrow has error classes of its own for damaged files
         raise GnnmatError(
             f"{path} is damaged, or of another version.",
             why=f"{type(error).__name__}: {error}",
             fix=f"gnnmat trust {folder}",
         ) from error
-    return Learned(table)
+    return table
 
 
 def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gnnmat.atomic import write_atomically
 from gnnmat.errors import GnnmatError
 from gnnmat.train.intervals import COVERAGE, Interval, absolute_errors, fit_interval
+from gnnmat.train.learned import read_beside
 
 if TYPE_CHECKING:
     from gnnmat.properties.derived import Derived
@@ -103,12 +104,5 @@ def load_held_out(folder: Path) -> HeldOut | None:
     Raises:
         GnnmatError: it is damaged.
     """
-    path = folder / HELD_OUT
-    if not path.is_file():
-        return None
-    try:
-        table = pd.read_parquet(path)
-        table[list(FACTS)]
-    except Exception as error:  # pyarrow has error classes of its own for damaged files
-        raise GnnmatError(f"{path} is damaged.", why=f"{type(error).__name__}: {error}") from error
-    return HeldOut(table)
+    table = read_beside(folder, HELD_OUT, FACTS)
+    return None if table is None else HeldOut(table)
