@@ -36,8 +36,13 @@ def match_command(
         ),
     ] = None,
     radiation: Annotated[
-        str, typer.Option("--radiation", help="xray, neutron or electron.")
-    ] = "xray",
+        str | None,
+        typer.Option(
+            "--radiation",
+            help="xray, neutron or electron. Default: what the file says, else xray.",
+            show_default=False,
+        ),
+    ] = None,
     elements: Annotated[
         str,
         typer.Option(
@@ -119,11 +124,11 @@ def match_command(
         err.print(f"refused  {one.id}: {one.reason}", markup=False, soft_wrap=True)
     searched = f"{found.searched:,} crystals searched"
     out.print(f"{searched}, {len(found.refused):,} refused\n", soft_wrap=True)
-    _print(out, found)
+    _print(out, found, page.with_suffix(".csv"))
     out.print(f"\nPage:  {page}", markup=False, soft_wrap=True)
 
 
-def _print(out: Console, found: Match) -> None:
+def _print(out: Console, found: Match, table: Path) -> None:
     from gnnmat.workflows.diffraction.match_files import lattice_words
 
     from .columns import print_table
@@ -155,4 +160,5 @@ def _print(out: Console, found: Match) -> None:
         for place, one in enumerate(found.candidates, start=1)
     ]
     numbers = ("rank", "similarity", "search", "r_wp", "network")
-    print_table(out, heads, rows, numbers=numbers, expendable=("search", "lattice"))
+    hidden = ("search", "lattice")
+    print_table(out, heads, rows, numbers=numbers, expendable=hidden, elsewhere=f"; all in {table}")

@@ -96,17 +96,24 @@ def check_output(path: Path | None) -> None:
 
 def next_command(folder: Path) -> str:
     """What to do with a run that was just trained: thresholds for spectra, else a prediction."""
-    if not reads_spectra(folder):
-        return f"gnnmat predict {folder} YOUR_CRYSTAL.cif"
-    return f"gnnmat trust {folder}, then gnnmat predict {folder} YOUR_SPECTRUM.npz"
+    trust = f"gnnmat trust {folder}, then " if _kind(folder) == "ins_map" else ""
+    return f"{trust}gnnmat predict {folder} {sample_file(folder)}"
 
 
-def reads_spectra(folder: Path) -> bool:
-    """Whether a run or an ensemble was trained on spectra."""
+def sample_file(folder: Path) -> str:
+    """What to put after ``gnnmat predict``, for a run or an ensemble."""
+    from gnnmat.workflows.run_folder import example_file
+
+    name, *options = example_file(_kind(folder)).split(" ")
+    stem, dot, ending = name.partition(".")
+    return " ".join([stem.upper() + dot + ending, *options])
+
+
+def _kind(folder: Path) -> str:
     import yaml
 
     plain = yaml.safe_load((folder / "config.yaml").read_text())
-    return plain.get("input", {}).get("kind") == "ins_map"
+    return str(plain.get("input", {}).get("kind", ""))
 
 
 def print_counts(console: Console, counts: Mapping[str, int], where: object) -> None:

@@ -50,7 +50,7 @@ def trust_command(
     from gnnmat.workflows.trust import fit_trust
     from gnnmat.workflows.uncertainty import read_uncertainty
 
-    from .show import consoles
+    from .show import consoles, sample_file
 
     out, _ = consoles()
     trust = fit_trust(
@@ -79,7 +79,7 @@ def trust_command(
     report = read_uncertainty(run)
     if report is not None:
         _print_intervals(out, report, run)
-    out.print(f"\nTry next:  gnnmat predict {run} {_sample(run)}", soft_wrap=True)
+    out.print(f"\nTry next:  gnnmat predict {run} {sample_file(run)}", soft_wrap=True)
 
 
 def _print_scores(out: Console, trust: Trust) -> None:
@@ -127,9 +127,3 @@ def _print_intervals(out: Console, report: Mapping[str, Any], run: Path) -> None
     out.print(f"\nSpread: {'; '.join(sorted(kinds))}. Plain intervals are equally wide.")
     out.print(report["note"])
     out.print(f"Report:    {run / 'uncertainty.html'}", soft_wrap=True)
-
-
-def _sample(run: Path) -> str:
-    from .show import reads_spectra
-
-    return "YOUR_SPECTRUM.npz" if reads_spectra(run) else "YOUR_CRYSTAL.cif"

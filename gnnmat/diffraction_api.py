@@ -88,7 +88,7 @@ def match_pattern(
     structures: Sequence[Any],
     *,
     wavelength: str | float | None = None,
-    radiation: str = "xray",
+    radiation: str | None = None,
     elements: Sequence[str] = (),
     top: int = 10,
     strain: float = 0.02,
@@ -105,7 +105,7 @@ def match_pattern(
         structures: as in `simulate_diffraction`.
         wavelength: where the file does not say it: CuKa for a tube with both lines, CuKa1 behind
             a monochromator, or Å.
-        radiation: xray or neutron.
+        radiation: xray, neutron or electron; default what the file says, else xray.
         elements: crystals with others are passed over; default any.
         top: candidates to refine.
         strain: largest relative change of the lengths of a cell in the search.

@@ -57,6 +57,6 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
 
 def closest(name: str, options: Iterable[str]) -> str:
     """``Did you mean 'x'?``, or nothing, for errors that list the options themselves."""
-    known = sorted(str(option) for option in options)
-    close = get_close_matches(str(name), known, n=1, cutoff=0.6)
-    return f"Did you mean '{close[0]}'?" if close else ""
+    known = {str(option).lower(): str(option) for option in sorted(map(str, options))}
+    close = get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
+    return f"Did you mean '{known[close[0]]}'?" if close else ""

@@ -149,6 +149,11 @@ class Powder(BaseModel):
 
     def _image(self, pattern: PowderPattern) -> Floats:
         """(points,) counts on the grid."""
+        if pattern.radiation not in (None, self.radiation):
+            raise GnnmatError(
+                f"It was measured with radiation of another kind: {pattern.radiation}.",
+                why=f"The patterns learned from are of {self.radiation}.",
+            )
         return resampled(
             pattern,
             Grid(*self.two_theta, self.points),

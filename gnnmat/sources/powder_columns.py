@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.powder_header import Header, read_header
 
 Floats = NDArray[np.float64]
-Columns = tuple[Floats, Floats, float | None, float | None]
 
 COMMENT = "#;'!/\""  # what begins a line that is none of data
 # A comma before white space separates; one between digits may be a decimal point.
 SPACE = re.compile(r",?[;\s]+|,$")
 NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*(?:e[+-]?\d+)?", re.I)
 POINT_COMMA = re.compile(r"[+-]?\d*\.\d*(?:e[+-]?\d+)?,", re.I)
-NAMED = re.compile(r"(?:wavelength|lambda|alpha1)([^0-9]{0,20})$", re.I)
-RATIO = re.compile(r"\bratio\b|alpha\W?2\)?\s*(?:[/:]|to\b|over\b)", re.I)
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,23 @@ class Held:
 
     name: str
     content: bytes
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a reader finds in a file, unchecked.
+
+    Args:
+        angles: (n,) degrees of 2 theta; Q where the header says so.
+        counts: (n,) intensities.
+        header: what the file says of the measurement.
+        sigma: (n,) standard deviations of the counts, if the format has them.
+    """
+
+    angles: Floats
+    counts: Floats
+    header: Header = Header()
+    sigma: Floats | None = None
 
 
 def text_lines(file: Held) -> list[str]:
@@ -50,25 +65,29 @@ def columns(file: Held) -> Columns:
     """Lines of numbers; words are passed over before the first line of numbers, and comments.
 
     Commas, semicolons, tabs and spaces separate. Beside one of the other three a comma is a
-    decimal point.
+    decimal point. The third column of an .xye file holds standard deviations.
 
     Raises:
         GnnmatError: no text, no line of numbers, words among the numbers, or commas of which nobody
             can tell what they mean.
     """
-    lines = text_lines(file)
+    lines = [_unquoted(line) for line in text_lines(file)]
     decimal = _has_decimal_commas(file.name, lines)
-    rows: list[tuple[float, float]] = []
+    rows: list[tuple[float, ...]] = []
+    words: list[str] = []
     decimals = 0  # of the angles so far
+    wanted = 3 if file.name.lower().endswith(".xye") else 2
     for number, line in enumerate(lines, start=1):
         if not line or line[0] in COMMENT:
+            words.append(line)
             continue
         cells = _cells(line, decimal)
         if len(cells) == 1 and len(rows) > 1:
             cells = _apart(cells[0], rows, decimals)
         try:
-            rows.append((float(cells[0]), float(cells[1])))
+            rows.append((float(cells[0]), float(cells[1]), *map(float, cells[2:wanted])))
         except (ValueError, IndexError):
+            words.append(line)
             if rows:
                 raise GnnmatError(
                     f"'{file.name}', line {number}: '{line[:60]}' is no angle with its counts.",
@@ -78,8 +97,16 @@ def columns(file: Held) -> Columns:
             decimals = max(decimals, len(re.split(r"\D", cells[0].partition(".")[2])[0]))
     if not rows:
         raise GnnmatError(f"'{file.name}' holds no line with an angle and its counts.")
-    table = np.array(rows)
-    return table[:, 0], table[:, 1], _said_wavelength(lines), None
+    full = min(map(len, rows))
+    table = np.array([row[:full] for row in rows])
+    sigma = table[:, 2] if full > 2 else None
+    return Columns(table[:, 0], table[:, 1], read_header(words), sigma)
+
+
+def _unquoted(line: str) -> str:
+    """``"10.0","123"`` without its quotation marks; words in such keep theirs."""
+    bare = line.replace('"', "")
+    return bare if line.startswith('"') and NUMBER.match(bare) else line
 
 
 def _cells(line: str, decimal: bool) -> list[str]:
@@ -128,7 +155,7 @@ def _has_decimal_commas(name: str, lines: Sequence[str]) -> bool:
     return beside > 0
 
 
-def _apart(cell: str, rows: Sequence[tuple[float, float]], decimals: int) -> list[str]:
+def _apart(cell: str, rows: Sequence[tuple[float, ...]], decimals: int) -> list[str]:
     """Columns of fixed width that have run together, ``14.11851260``: the angle is the next one."""
     whole, point, _ = cell.partition(".")
     cut = len(whole) + len(point) + decimals
@@ -138,18 +165,3 @@ def _apart(cell: str, rows: Sequence[tuple[float, float]], decimals: int) -> lis
     except ValueError:
         return [cell]
     return [cell[:cut], cell[cut:]] if is_next and cell[cut:] else [cell]
-
-
-def _said_wavelength(lines: Sequence[str]) -> float | None:
-    """A wavelength that a comment names, such as ``# wavelength = 1.5406``; no ratio of two lines.
-
-    Each number is named by what stands between it and the number before.
-    """
-    for line in lines[:200]:
-        if not line or line[0] not in COMMENT:
-            continue
-        for before, number in re.findall(r"(.*?)([0-9]+\.[0-9]+)", line):
-            found = NAMED.search(before)
-            if found and not RATIO.search(before) and "intensit" not in found.group(1).lower():
-                return float(number)
-    return None

@@ -7,9 +7,12 @@ import zlib
 from pathlib import Path, PurePath
 from xml.etree import ElementTree
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.paths import existing_file
-from gnnmat.sources.powder_columns import Held
+from gnnmat.sources.powder_columns import Columns, Held
 from gnnmat.sources.powder_formats import LARGEST, READERS
 from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 
@@ -35,6 +38,7 @@ def read_powder(path: str | Path, *, wavelength: float | None = None) -> PowderP
 
     Args:
         path: .xy, .xye, .txt, .dat, .csv (columns of angle and counts), .xrdml, .ras or .brml.
+            A header such as ``Q (1/Å)`` says that the first column is Q instead.
         wavelength: of K-alpha 1 in Å, where the file does not say it.
 
     Raises:
@@ -79,16 +83,45 @@ def parse_powder(name: str, content: bytes, *, wavelength: float | None = None) 
         raise _picture(name)
     reader = READERS[PurePath(name).suffix.lower()]
     try:
-        angles, counts, first, second = reader(Held(name, content))
+        found = reader(Held(name, content))
     except DAMAGED as error:
         raise GnnmatError(f"'{name}' is damaged.", why=str(error)) from error
+    header = found.header
+    first = header.first
     if wavelength is not None and first is not None and abs(wavelength - first) > 2e-3 * first:
         raise GnnmatError(
             f"'{name}' says {first:g} Å, and {wavelength:g} Å was given.",
             fix="Leave the wavelength out, or mend the file.",
         )
-    found = first or wavelength
-    return powder_pattern(PurePath(name).stem, angles, counts, wavelength=found, second=second)
+    length = first or wavelength
+    return powder_pattern(
+        PurePath(name).stem,
+        found.angles if header.q_unit is None else _angles_of_q(name, found, length),
+        found.counts,
+        wavelength=length,
+        second=header.second,
+        radiation=header.radiation,
+        sigma=found.sigma,
+    )
+
+
+def _angles_of_q(name: str, found: Columns, wavelength: float | None) -> NDArray[np.float64]:
+    """(n,) degrees of 2 theta from a first column that is Q = 4 pi sin(theta) / wavelength."""
+    if wavelength is None:
+        raise GnnmatError(
+            f"'{name}' gives Q, and does not say its wavelength.",
+            why="Without it Q is no angle.",
+            fix="Write a line such as '# wavelength = 1.5406' above its columns.",
+        )
+    sine = found.angles * (found.header.q_unit or 1.0) * wavelength / (4 * np.pi)
+    beyond = np.flatnonzero(~(np.abs(sine) <= 1))
+    if len(beyond):
+        raise GnnmatError(
+            f"'{name}': Q of {found.angles[beyond[0]]:g} cannot be reached with {wavelength:g} Å.",
+            why="By its header the first column is Q.",
+            fix="Correct the wavelength, or the header.",
+        )
+    return np.asarray(np.degrees(2 * np.arcsin(sine)), dtype=np.float64)
 
 
 def _picture(place: str) -> GnnmatError:

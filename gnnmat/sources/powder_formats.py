@@ -12,6 +12,7 @@ import numpy as np
 
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.powder_columns import Columns, Held, columns, text_lines
+from gnnmat.sources.powder_header import Header
 
 Element = ElementTree.Element
 
@@ -58,7 +59,8 @@ def _xrdml(file: Held) -> Columns:
         if first is None or last is None:
             raise GnnmatError(f"'{file.name}' does not say where its angles begin and end.")
         angles = np.linspace(first, last, len(counts))
-    return angles, counts, _number(root, "kAlpha1"), _number(root, "kAlpha2")
+    header = Header(_number(root, "kAlpha1"), _number(root, "kAlpha2"))
+    return Columns(angles, counts, header)
 
 
 def _ras(file: Held) -> Columns:
@@ -80,7 +82,7 @@ def _ras(file: Held) -> Columns:
         raise GnnmatError(f"'{file.name}' holds no scan.")
     table = np.array(rows)
     counts = table[:, 1] * (table[:, 2] if table.shape[1] > 2 else 1.0)
-    return table[:, 0], counts, facts.get("1"), facts.get("2")
+    return Columns(table[:, 0], counts, Header(facts.get("1"), facts.get("2")))
 
 
 def _brml(file: Held) -> Columns:
@@ -102,7 +104,7 @@ def _brml(file: Held) -> Columns:
     # Time, flag, the angles that were driven (2 theta first), counts.
     waves = {name: _all(root, f"WaveLength{name}") for name in ("Alpha1", "Alpha2")}
     said = [float(one[0].get("Value", "nan")) if one else None for one in waves.values()]
-    return table[:, 2], table[:, -1], said[0], said[1]
+    return Columns(table[:, 2], table[:, -1], Header(said[0], said[1]))
 
 
 READERS: dict[str, Callable[[Held], Columns]] = {

@@ -23,6 +23,8 @@ class PowderPattern:
         wavelength: of K-alpha 1 in Å; None if nobody said.
         second: of K-alpha 2 in Å; None if there is none, or nobody said.
         notes: what was mended while reading.
+        radiation: ``xray``, ``neutron`` or ``electron``; None if nobody said.
+        sigma: (n,) standard deviations of the counts; None if nobody said.
     """
 
     id: str
@@ -31,6 +33,8 @@ class PowderPattern:
     wavelength: float | None = None
     second: float | None = None
     notes: tuple[str, ...] = field(default=())
+    radiation: str | None = None
+    sigma: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.two_theta)
@@ -47,6 +51,8 @@ def powder_pattern(
     *,
     wavelength: float | None = None,
     second: float | None = None,
+    radiation: str | None = None,
+    sigma: ArrayLike | None = None,
 ) -> PowderPattern:
     """The pattern of these columns.
 
@@ -59,6 +65,9 @@ def powder_pattern(
         counts: (n,) intensities.
         wavelength: of K-alpha 1, Å.
         second: of K-alpha 2, Å.
+        radiation: ``xray``, ``neutron`` or ``electron``.
+        sigma: (n,) standard deviations of the counts. If any is not above zero, all are passed
+            over, and it is noted.
 
     Raises:
         GnnmatError: lengths differ, too few points, a value that is no number, negative counts,
@@ -74,8 +83,10 @@ def powder_pattern(
                 fix="Give it in Å: copper has 1.5406.",
             )
     notes: list[str] = []
+    spread = None if sigma is None else _sound(np.asarray(sigma, dtype=np.float64), x, notes)
     if (np.diff(x) < 0).all():
         x, y = x[::-1].copy(), y[::-1].copy()
+        spread = None if spread is None else spread[::-1].copy()
         notes.append("angles fell, and were turned around")
     if (np.diff(x) < 0).any():
         place = int(np.flatnonzero(np.diff(x) < 0)[0])
@@ -93,11 +104,22 @@ def powder_pattern(
         )
     if repeated:
         x, back = np.unique(x, return_inverse=True)
-        y = np.bincount(back, y) / np.bincount(back)
+        times = np.bincount(back)
+        y = np.bincount(back, y) / times
+        if spread is not None:
+            spread = np.sqrt(np.bincount(back, spread**2)) / times
         notes.append("angles that were measured several times were averaged")
     if len(x) < LEAST:
         raise GnnmatError(f"{id}: {len(x)} angles are no pattern.")
-    return PowderPattern(id, x, y, wavelength, second, tuple(notes))
+    return PowderPattern(id, x, y, wavelength, second, tuple(notes), radiation, spread)
+
+
+def _sound(sigma: Floats, x: Floats, notes: list[str]) -> Floats | None:
+    """The standard deviations, if all are above zero."""
+    if sigma.shape == x.shape and (np.isfinite(sigma) & (sigma > 0)).all():
+        return sigma
+    notes.append("standard deviations were passed over: not all of them are above zero")
+    return None
 
 
 def _check_values(id: str, x: Floats, y: Floats) -> None:

@@ -14,7 +14,14 @@ from gnnmat.train.hall import Hall
 from gnnmat.workflows.curve_file import write_curves
 from gnnmat.workflows.evaluation import Evaluation
 from gnnmat.workflows.preparation import PARTS, Prepared
-from gnnmat.workflows.run_folder import HISTORY, METRICS, PREDICTIONS, REFUSED, Run
+from gnnmat.workflows.run_folder import (
+    HISTORY,
+    METRICS,
+    PREDICTIONS,
+    REFUSED,
+    Run,
+    example_file,
+)
 from gnnmat.workflows.start_notes import start_row
 
 Facts = list[tuple[str, str]]
@@ -102,17 +109,9 @@ def _write_report(
         audit=[{**row, "count": row["overlap"]} for row in found.audit],
         refused=pd.read_csv(run.folder / REFUSED, keep_default_na=False),
         config_yaml=config.to_yaml(),
-        predict_command=f"gnnmat predict {run.folder} {_example_file(config)}",
+        predict_command=f"gnnmat predict {run.folder} {example_file(config.input.kind)}",
     )
     write_report(run.report, data)
-
-
-def _example_file(config: RunConfig) -> str:
-    """What a user would put after ``gnnmat predict RUN``."""
-    kind = config.input.kind
-    return {"ins_map": "your_spectrum.npz", "image": "your_images.npz"}.get(
-        kind, "your_crystal.cif"
-    )
 
 
 def _parameters(hall: Hall) -> str:

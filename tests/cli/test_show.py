@@ -13,6 +13,8 @@ import pytest
     [
         ("ins_map", "gnnmat trust RUN, then gnnmat predict RUN YOUR_SPECTRUM.npz"),
         ("crystal_graph", "gnnmat predict RUN YOUR_CRYSTAL.cif"),
+        ("powder", "gnnmat predict RUN YOUR_PATTERN.xy -w CuKa"),
+        ("image", "gnnmat predict RUN YOUR_IMAGES.npz"),
     ],
 )
 def test_the_next_command_names_what_the_run_reads(tmp_path: Path, kind: str, words: str) -> None:

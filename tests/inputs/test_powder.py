@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,12 @@ def test_a_pattern_without_wavelength_is_refused_unless_one_is_assumed() -> None
     with pytest.raises(GnnmatError, match="nobody said at which wavelength"):
         resampled(silent, GRID, FIRST)
     np.testing.assert_allclose(resampled(silent, GRID, FIRST, assumed=1.5406), silent.counts)
+
+
+def test_a_pattern_of_another_radiation_is_refused() -> None:
+    given = replace(pattern(GRID.angles.numpy(), (30.0,), FIRST), radiation="neutron")
+    with pytest.raises(GnnmatError, match="radiation of another kind: neutron"):
+        Powder(of="pattern").sample(given)
 
 
 def test_the_names_of_one_line_and_of_the_doublet_are_taken_for_the_same() -> None:

@@ -252,7 +252,7 @@ def test_an_archive_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
         ({"a.xy": TEXT}, {"label": "folder"}, r"'a.xy' and 0 more lie in no folder"),
         (FILMS, {"rename": {"P3m1": "P-3m1"}}, "no column 'label' to rename classes in"),
         (FILMS, {"label": "folder", "rename": {"P3m": "x"}}, "of the class 'P3m'[\\s\\S]*'P3m1'"),
-        (FILMS, {"wavelength": "CuK"}, "no radiation 'CuK'"),
+        (FILMS, {"wavelength": "CuK"}, "no line 'CuK'"),
         (FILMS, {"wavelength": 15.4}, "15.4 Å is out of range"),
         (FILMS, {"units": {"x": "eV"}}, "has no column 'x'"),
     ],

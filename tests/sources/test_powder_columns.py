@@ -115,7 +115,11 @@ def test_a_ratio_of_lines_is_no_wavelength(line: str) -> None:
         ("# step 0.02, K-Alpha2/K-Alpha1 0.5, lambda 1.5406", 1.5406),
         ("# wavelengths of Kalpha: 1.5406 1.5444", 1.5406),
         ("# used lambda (laboratory calibration): 1.5418", None),  # too far from its name
-        ("wavelength = 1.5406", None),  # no comment
+        ("wavelength = 1.5406", 1.5406),  # above the numbers
+        ("# wavelength = 0.15406 nm", 1.5406),
+        ("# wavelength (nm): 0.15406", 1.5406),
+        ("# Lambda 154.06 pm", 1.5406),
+        ("K-Alpha1 wavelength,1.540598", 1.540598),
     ],
 )
 def test_wavelengths_that_a_comment_names_are_found(line: str, expected: float | None) -> None:

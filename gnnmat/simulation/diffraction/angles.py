@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gnnmat.errors import GnnmatError
+from gnnmat.errors import GnnmatError, closest
 
 # Å; K-alpha is the mean of K-alpha 1 and 2, two to one. Source: pymatgen, `xrd.WAVELENGTHS`.
 WAVELENGTHS = {
@@ -22,6 +22,22 @@ WAVELENGTHS = {
 Correction = Literal["lorentz_polarization", "lorentz", "none"]
 
 
+def line_name(given: str) -> str:
+    """The name of a line of X-rays as it is listed; capitals do not count.
+
+    Raises:
+        GnnmatError: an unknown name.
+    """
+    known = {name.lower(): name for name in WAVELENGTHS}
+    if given.strip().lower() not in known:
+        raise GnnmatError(
+            f"There is no line '{given}'.",
+            why=f"Known: {', '.join(WAVELENGTHS)}; or a number in Å.",
+            fix=closest(given, WAVELENGTHS),
+        )
+    return known[given.strip().lower()]
+
+
 def wavelength_of(given: str | float) -> float:
     """A wavelength in Å, by name or as it is.
 
@@ -29,11 +45,7 @@ def wavelength_of(given: str | float) -> float:
         GnnmatError: an unknown name, or a length that is not above zero.
     """
     if isinstance(given, str):
-        if given not in WAVELENGTHS:
-            raise GnnmatError(
-                f"There is no radiation '{given}'.", why=f"Known: {', '.join(WAVELENGTHS)}."
-            )
-        return WAVELENGTHS[given]
+        return WAVELENGTHS[line_name(given)]
     if not 0 < given < 100:
         raise GnnmatError(f"A wavelength of {given:g} Å is out of range.", fix="Give it in Å.")
     return float(given)
@@ -85,6 +97,7 @@ def emission(given: str | float) -> tuple[tuple[float, float], ...]:
 
     The second line of a doublet has half the intensity of the first.
     """
-    if isinstance(given, str) and f"{given}1" in WAVELENGTHS:
-        return (WAVELENGTHS[f"{given}1"], 1.0), (WAVELENGTHS[f"{given}2"], 0.5)
+    if isinstance(given, str) and not line_name(given)[-1].isdigit():
+        anode = line_name(given)
+        return (WAVELENGTHS[f"{anode}1"], 1.0), (WAVELENGTHS[f"{anode}2"], 0.5)
     return ((wavelength_of(given), 1.0),)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from gnnmat.errors import GnnmatError, did_you_mean
-from gnnmat.simulation.diffraction.angles import Correction
+from gnnmat.simulation.diffraction.angles import Correction, line_name
 from gnnmat.simulation.diffraction.factors import Radiation
-from gnnmat.simulation.diffraction.powder import WAVELENGTHS, wavelength_of
+from gnnmat.simulation.diffraction.powder import wavelength_of
 from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 
 # What is taken where nobody says: wavelength, and first and last angle in degrees of 2 theta.
@@ -85,7 +85,8 @@ def make_beam(
                 fix="Name the anode, such as --wavelength CuKa.",
             )
         return Beam(kind, given)
-    length = wavelength_of(_known_line(given))
+    given = line_name(given)
+    length = wavelength_of(given)
     if not doublet:
         return Beam(kind, length, name=given)
     anode = given.rstrip("12")
@@ -94,16 +95,24 @@ def make_beam(
 
 
 def beam_of(
-    pattern: PowderPattern, radiation: str = "xray", wavelength: str | float | None = None
+    pattern: PowderPattern, radiation: str | None = None, wavelength: str | float | None = None
 ) -> Beam:
     """The beam that a pattern was measured with.
 
     What the file says has to agree with what is said here, which may add the second line. ``CuKa``
     and the like stand for a laboratory source with both lines, ``CuKa1`` and a number for one line.
+    Where nobody says the radiation, it is X-rays.
 
     Raises:
         GnnmatError: neither the file nor anybody else says the wavelength, or they disagree.
     """
+    if radiation is not None and pattern.radiation not in (None, check_radiation(radiation)):
+        raise GnnmatError(
+            f"{pattern.id} says that its radiation is {pattern.radiation}, and {radiation} was "
+            "given.",
+            fix="Leave the radiation out, or correct the file.",
+        )
+    radiation = radiation or pattern.radiation or "xray"
     given = None if wavelength is None else _given(radiation, wavelength)
     if pattern.wavelength is not None:
         if given is not None:
@@ -128,7 +137,9 @@ def beam_of(
 
 def _given(radiation: str, wavelength: str | float) -> Beam:
     named = _number_or_name(wavelength)
-    return make_beam(radiation, named, doublet=isinstance(named, str) and named.endswith("Ka"))
+    return make_beam(
+        radiation, named, doublet=isinstance(named, str) and named.lower().endswith("ka")
+    )
 
 
 def check_radiation(radiation: str) -> Radiation:
@@ -149,16 +160,6 @@ def _number_or_name(given: str | float) -> str | float:
         return float(given)
     except ValueError:
         return str(given)
-
-
-def _known_line(name: str) -> str:
-    if name not in WAVELENGTHS:
-        raise GnnmatError(
-            f"There is no line '{name}'.",
-            why=f"Known: {', '.join(WAVELENGTHS)}; or a number in Å.",
-            fix=did_you_mean(name, WAVELENGTHS),
-        )
-    return name
 
 
 def _check_length(length: float) -> None:

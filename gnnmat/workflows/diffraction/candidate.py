@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -115,24 +116,22 @@ def _refined(
     if np.isfinite(signal.width):
         start |= {"gaussian": float(np.clip(0.6 * signal.width, 0.02, 1.0))}
     clipped = np.interp(pattern.two_theta, signal.two_theta, signal.background)
-    best = refine(
-        cell, beam, pattern.two_theta, pattern.counts, start=start, clipped=clipped, background=5
-    )
-    axis = _flat(best, pattern) if texture else None
-    if axis is None:
-        return best
-    again = {name: best[name].value for name in best.model.names}
-    other = refine(
+    asked = partial(
+        refine,
         cell,
         beam,
         pattern.two_theta,
         pattern.counts,
-        start=again,
-        texture=axis,
         clipped=clipped,
+        spread=pattern.sigma,
         background=5,
-        blurs=(),
     )
+    best = asked(start=start)
+    axis = _flat(best, pattern) if texture else None
+    if axis is None:
+        return best
+    again = {name: best[name].value for name in best.model.names}
+    other = asked(start=again, texture=axis, blurs=())
     if other.r_wp >= LESS * best.r_wp:
         return best
     begun = {one.name: one.start for one in best.parameters}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,5 +124,7 @@ def _png(picture: object) -> bytes:
 
     assert isinstance(picture, Figure)
     held = io.BytesIO()
-    picture.savefig(held, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():  # a title in a script that the font lacks is boxes, no news
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        picture.savefig(held, format="png", metadata={"Software": None})
     return held.getvalue()

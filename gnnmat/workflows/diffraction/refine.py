@@ -108,6 +108,7 @@ def refine(
     texture: tuple[int, int, int] | None = None,
     background: int = 6,
     clipped: Floats | None = None,
+    spread: Floats | None = None,
     blurs: Sequence[float] = BLURS,
 ) -> Refined:
     """Lattice, zero, widths, displacement, scale and background of one phase.
@@ -129,6 +130,7 @@ def refine(
         texture: plane that lies flat, to refine March and Dollase's r.
         background: terms of a polynomial of Chebyshev.
         clipped: (n,) a background, of which a multiple is refined beside the polynomial.
+        spread: (n,) standard deviations of the counts; default from their noise.
         blurs: full widths of the smoothing, degrees, one stage each before the last.
 
     Raises:
@@ -137,7 +139,7 @@ def refine(
     model = pattern_model(cell, beam, two_theta, texture)
     y = torch.as_tensor(counts, dtype=torch.float64)
     columns = _columns(two_theta, background, clipped)
-    before, spread = known_before(model)
+    before, freedom_of = known_before(model)
     values = before.clone()
     for name, value in (start or {}).items():
         if name in model.names:
@@ -146,20 +148,26 @@ def refine(
     grain = gain(counts)
     # Noise-free patterns have next to none of their own, and no weights could be made of it.
     least = LEAST_NOISE * float(np.max(counts))
-    sigma = (grain * torch.as_tensor(np.maximum(_smooth(counts, 5), grain))).sqrt().clamp(min=least)
+    if spread is None:
+        likely = grain * torch.as_tensor(np.maximum(_smooth(counts, 5), grain))
+        sigma = likely.sqrt().clamp(min=least)
+    else:
+        sigma = torch.as_tensor(spread, dtype=torch.float64).clamp(min=least)
     step = float(np.median(np.diff(two_theta)))
     inflation, converged = 1.0, False
     for blur in (*blurs, 0.0, 0.0):
         data = y if not blur else torch.from_numpy(_smooth(counts, blur * TO_SIGMA / step))
         problem = Problem(
-            model.blurred(blur), data, 1 / (sigma * inflation), columns, before, spread
+            model.blurred(blur), data, 1 / (sigma * inflation), columns, before, freedom_of
         )
         values, converged = descend(problem, values)
         _, calculated, _ = problem.solve(values)
         freedom = max(len(y) - len(values) - columns.shape[1] - 1, 1)
         chi2 = float((((data - calculated) / sigma) ** 2).sum()) / freedom
         inflation = math.sqrt(max(chi2, 1.0))
-        if not blur:  # as expected of the calculated counts, not of the measured ones
+        if (
+            not blur and spread is None
+        ):  # as expected of the calculated counts, not of the measured ones
             sigma = (grain * calculated.clamp(min=grain)).sqrt().clamp(min=least)
     return _conclude(problem, values, first, sigma, converged)
 

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 BATCH = 32  # crystals; their reflections are in memory together
 FAINTEST = 1e-3  # of 100, the highest; fainter peaks are not listed. Source: pymatgen's default
 MOST_ATOMS = 8_000  # of a particle: its distances fill 0.5 GB
+LEAST_SIZE = 10.0  # Å of crystallites: a few cells
 CLUSTER = 200  # atoms of a fingerprint, between the 128 and 256 of Ziletti et al. (2018)
 
 
@@ -50,8 +51,11 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 < self.width <= 10:
             raise GnnmatError(f"A peak width of {self.width:g} degrees is out of range.")
-        if not self.size > 0:
-            raise GnnmatError(f"Crystallites of {self.size:g} Å are none.")
+        if not self.size >= LEAST_SIZE:
+            raise GnnmatError(
+                f"Crystallites of {self.size:g} Å have no Bragg peaks.",
+                fix=f"Take {LEAST_SIZE:g} Å or more, or a ball of atoms: --debye RADIUS.",
+            )
         if self.debye is not None and not self.debye > 0:
             raise GnnmatError(f"A particle of radius {self.debye:g} Å is none.")
 

@@ -21,6 +21,7 @@ from gnnmat.progress import with_progress
 from gnnmat.sources.records import Refusal
 from gnnmat.workflows.diffraction.axis import Axis
 from gnnmat.workflows.diffraction.beam import Beam
+from gnnmat.workflows.diffraction.earlier import SUMMARY, remove_earlier
 from gnnmat.workflows.diffraction.mixture import mixed, parse_mixture
 from gnnmat.workflows.diffraction.phases import Phase
 from gnnmat.workflows.diffraction.picture import pattern_png
@@ -46,7 +47,8 @@ class SimulatedFolder:
     Args:
         folder: where.
         page: the HTML page.
-        summary: a row a crystal: id, formula, peaks, strongest_d, strongest_two_theta.
+        summary: a row a crystal: id, formula, files (their name), peaks, strongest_d,
+            strongest_two_theta.
         refused: with the reasons.
     """
 
@@ -92,6 +94,7 @@ def write_simulated(
     axis.degrees(beam.wavelength)  # a range that the wavelength does not reach, said once
     folder.mkdir(parents=True, exist_ok=True)
     names = _file_names(phases)
+    remove_earlier(folder)
     out, rows = list(refused), []
     shown: list[SimulatedPanel] = []
     parts: list[Simulated] = []
@@ -102,7 +105,7 @@ def write_simulated(
             out.append(one)
             continue
         _write_one(one, folder, names[one.id], beam, axis)
-        rows.append(_summary_row(one))
+        rows.append(_summary_row(one, names[one.id]))
         if len(shown) < ON_PAGE:
             shown.append(_panel(one, axis))
         if one.id in shares:
@@ -118,7 +121,7 @@ def write_simulated(
     if views:
         _write_views(folder, views)
     summary = pd.DataFrame(rows)
-    write_atomically(folder / "summary.csv", summary.to_csv(index=False))
+    write_atomically(folder / SUMMARY, summary.to_csv(index=False))
     if out:
         write_refused(folder, out)
     data = SimulatedPage(
@@ -181,11 +184,12 @@ def columns_text(heading: str, beam: Beam, axis: Axis, pattern: Floats) -> str:
     return "\n".join([*lines, *(f"{x:.5f} {y:.6g}" for x, y in pairs)]) + "\n"
 
 
-def _summary_row(one: Simulated) -> dict[str, object]:
+def _summary_row(one: Simulated, name: str) -> dict[str, object]:
     strongest = one.peaks.loc[one.peaks["intensity"].idxmax()] if len(one.peaks) else None
     return {
         "id": one.id,
         "formula": one.phase.formula,
+        "files": name,
         "peaks": len(one.peaks),
         "strongest_d": None if strongest is None else float(strongest["d"]),
         "strongest_two_theta": None if strongest is None else float(strongest["two_theta"]),

@@ -54,6 +54,19 @@ def test_a_lattice_that_is_not_the_true_one_is_outside_its_errors(magnesium: Ref
     assert pull(magnesium, "c", 5.21) > 3
 
 
+def test_points_that_are_said_to_be_uncertain_count_less() -> None:
+    pattern = measured(crystals.copper(), seed=None)
+    cell = conventional_cell(crystals.copper())
+    glitch = 3000 * np.exp(-(((pattern.two_theta - 44.6) / 0.2) ** 2))  # beside (1 1 1) at 43.3
+    counts = pattern.counts + glitch
+    trusted = refine(cell, beam(), pattern.two_theta, counts)
+    spread = np.sqrt(pattern.counts) + 10 * glitch
+    doubted = refine(cell, beam(), pattern.two_theta, counts, spread=spread)
+    assert pull(doubted, "a", 3.61) < 3
+    assert doubted["a"].error < trusted["a"].error / 3
+    assert doubted.r_wp < trusted.r_wp / 3
+
+
 def test_a_wrong_phase_is_left_with_a_large_residual(magnesium: Refined) -> None:
     pattern = measured(crystals.magnesium())
     wrong = refine(conventional_cell(crystals.diamond()), beam(), pattern.two_theta, pattern.counts)

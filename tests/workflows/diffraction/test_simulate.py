@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,51 @@ def test_a_pattern_says_its_wavelength_or_is_asked() -> None:
         beam_of(silent)
     assert beam_of(silent, wavelength="CuKa").second == pytest.approx(1.54439 / 1.54056)
     assert beam_of(silent, wavelength="CuKa1").second == 1.0
+
+
+def test_a_pattern_says_its_radiation_or_it_is_of_xrays() -> None:
+    from .powders import measured
+
+    pattern = measured(crystals.copper(), seed=None)
+    assert beam_of(pattern).radiation == "xray"
+    of_neutrons = replace(pattern, radiation="neutron")
+    assert beam_of(of_neutrons).radiation == "neutron"
+    with pytest.raises(GnnmatError, match="radiation is neutron, and xray was given"):
+        beam_of(of_neutrons, "xray")
+
+
+def test_names_of_lines_are_known_in_small_letters_and_misspelled() -> None:
+    assert make_beam("xray", "cuka1") == make_beam("xray", "CuKa1")
+    assert make_beam("xray", "moka", doublet=True) == make_beam("xray", "MoKa", doublet=True)
+    with pytest.raises(GnnmatError, match="no line 'CuKb'") as caught:
+        make_beam("xray", "CuKb")
+    assert "Did you mean 'CuKa'?" in caught.value.fix
+
+
+def test_written_columns_of_q_are_read_as_the_angles_they_are(tmp_path: Path) -> None:
+    gnnmat.simulate_diffraction(
+        [crystals.rock_salt()], tmp_path, radiation="neutron", q=True, start=1.5, stop=5
+    )
+    (file,) = tmp_path.glob("*.xy")
+    found = read_powder(file)
+    assert (found.radiation, found.wavelength) == ("neutron", 1.54)
+    # (2 2 0) of rock salt is the strongest for neutrons: d = a / sqrt 8.
+    strongest = found.two_theta[found.counts.argmax()]
+    assert strongest == pytest.approx(2 * np.degrees(np.arcsin(1.54 / 5.64 * 2**0.5)), abs=0.1)
+
+
+def test_files_of_an_earlier_simulation_do_not_stay(tmp_path: Path) -> None:
+    (tmp_path / "mine.xy").write_text("10 1\n")
+    write_simulated([SALT, COPPER], make_beam(), COARSE, Options(), tmp_path)
+    assert (tmp_path / "salt.xy").exists()
+    write_simulated([COPPER], make_beam(), COARSE, Options(), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.xy")) == ["copper.xy", "mine.xy"]
+    assert pd.read_csv(tmp_path / "summary.csv")["files"].tolist() == ["copper"]
+
+
+def test_crystallites_without_peaks_are_refused() -> None:
+    with pytest.raises(GnnmatError, match="Crystallites of 1 Å have no Bragg peaks"):
+        Options(size=1.0)
 
 
 @pytest.mark.parametrize(
