@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gnnmat.atomic import write_atomically
 from gnnmat.data.dataset import SampleDataset
-from gnnmat.data.prototype import Symmetry, describe, formula
 from gnnmat.data.store import Store
 from gnnmat.engine import Failure, iter_items
+from gnnmat.sources.prototype_label import Symmetry, describe, formula
 
 FILE = "symmetry.parquet"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gnnmat.data.prototype import SYMBOLS
+from gnnmat.sources.prototype_label import SYMBOLS
 
 IN_DOMAIN, OUT_OF_DOMAIN = "in domain", "out of domain"
 # Said where no thresholds were fixed: nothing else was looked at.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnmat.data.dataset import SampleDataset
-from gnnmat.data.prototype import SYMBOLS
+from gnnmat.sources.prototype_label import SYMBOLS
 from gnnmat.tasks.task import Task
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gnnmat.data.prototype import SYMBOLS
+from gnnmat.sources.prototype_label import SYMBOLS
 from gnnmat.train.checkpoint import load_run_config, read_spec
 from gnnmat.train.committee import member_folders
 from gnnmat.train.config import find_recipe, load_config

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gnnmat.data.prototype import SYMBOLS, formula, orbits
 from gnnmat.data.state import read_state
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.crystal_graph import CrystalGraph
 from gnnmat.models.encoder import Encoder
 from gnnmat.sample import Batch, Sample, collate
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.prototype_label import SYMBOLS, formula, orbits
 from gnnmat.sources.records import Refusal
 from gnnmat.state import StateSpec
 from gnnmat.train.atom_attribution import AtomMethod

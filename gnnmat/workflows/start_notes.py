@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gnnmat.data.prototype import SYMBOLS
 from gnnmat.data.symmetry import formulas
 from gnnmat.errors import GnnmatError, GnnmatWarning
+from gnnmat.sources.prototype_label import SYMBOLS
 from gnnmat.train.checkpoint import load_run_config, read_spec
 from gnnmat.train.committee import member_folders
 from gnnmat.train.config import RunConfig, StartConfig

@@ -19,7 +19,7 @@ from gnnmat.workflows.label_audit import Scale, audit_labels
 
 # Suspects as people know them: a shear modulus above that of boron nitride in SiB, several times
 # those of its kin in NdO2, a titanium-gallium compound, and a delafossite at 132 K. Formulas
-# as in `gnnmat.data.prototype.formula`.
+# as in `gnnmat.sources.prototype_label.formula`.
 SUSPECTS: dict[str, tuple[str, ...]] = {
     "moduli": ("SiB", "NdO2", "Ti3Ga"),
     "superconductors": ("CrCuO2",),

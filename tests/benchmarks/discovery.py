@@ -18,8 +18,8 @@ from results import row, shared_data, write
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold
 
-from gnnmat.data.prototype import formula
 from gnnmat.models.elements import element_properties
+from gnnmat.sources.prototype_label import formula
 from gnnmat.workflows.baselines import COLUMNS_A_SPLIT
 from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.screening.discovery import judge_discovery

@@ -20,8 +20,8 @@ from results import ratios, row, shared_data, write
 from rich.console import Console
 
 from gnnmat.atomic import write_atomically
-from gnnmat.data.prototype import formula
 from gnnmat.data.split_groups import draw_groups
+from gnnmat.sources.prototype_label import formula
 from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.committee import member_folders
 from gnnmat.train.config import load_config, parse_config

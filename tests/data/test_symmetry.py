@@ -11,12 +11,12 @@ import pytest
 
 from gnnmat.data import symmetry
 from gnnmat.data.dataset import SampleDataset, open_dataset
-from gnnmat.data.prototype import Symmetry
 from gnnmat.data.store import Store
 from gnnmat.data.store_meta import is_sound
 from gnnmat.data.symmetry import FILE, formulas, symmetries
 from gnnmat.inputs.image import Image
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.prototype_label import Symmetry
 
 from ..contracts import crystals
 from .made_records import GRAPH, crystal_records, image_records

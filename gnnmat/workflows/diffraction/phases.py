@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gnnmat.data.prototype import SYMBOLS, formula
 from gnnmat.engine import Failure, iter_items
 from gnnmat.errors import GnnmatError, did_you_mean
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.prototype_label import SYMBOLS, formula
 from gnnmat.sources.records import Records, Refusal
 
 TABLES = {".parquet", ".jsonl", ".ndjson", ".csv", ".tsv"}

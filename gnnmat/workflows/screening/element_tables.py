@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from ase.data import atomic_masses
 
-from gnnmat.data.prototype import SYMBOLS
 from gnnmat.errors import did_you_mean
+from gnnmat.sources.prototype_label import SYMBOLS
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,7 @@ import numpy as np
 from ase.data import atomic_masses
 from numpy.typing import NDArray
 
-from gnnmat.data.prototype import formula
+from gnnmat.sources.prototype_label import formula
 
 Numbers = Sequence[NDArray[np.int64]]
 

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gnnmat.atomic import write_atomically
-from gnnmat.data.prototype import SYMBOLS
 from gnnmat.sources.crystal import Crystal
+from gnnmat.sources.prototype_label import SYMBOLS
 from gnnmat.workflows.screening.config import ScreenConfig
 from gnnmat.workflows.screening.folder import REASON
 from gnnmat.workflows.screening.fronts import pareto_fronts

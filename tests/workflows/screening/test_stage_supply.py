@@ -11,8 +11,8 @@ import pytest
 from pymatgen.analysis import cost
 from pymatgen.core import Composition, Element
 
-from gnnmat.data.prototype import SYMBOLS
 from gnnmat.errors import GnnmatError
+from gnnmat.sources.prototype_label import SYMBOLS
 from gnnmat.workflows.screening import element_tables
 from gnnmat.workflows.screening.element_tables import (
     KILOGRAMS,

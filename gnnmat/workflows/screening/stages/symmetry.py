@@ -10,10 +10,10 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field, field_validator
 
-from gnnmat.data.prototype import Symmetry as Found
-from gnnmat.data.prototype import describe
 from gnnmat.errors import did_you_mean
 from gnnmat.sources.crystal import as_crystal
+from gnnmat.sources.prototype_label import Symmetry as Found
+from gnnmat.sources.prototype_label import describe
 from gnnmat.sources.symmetry_labels import GROUPS, symbol
 from gnnmat.workflows.screening.stage import KEPT, Judged, Opened, Stage
 from gnnmat.workflows.screening.table import ARRAYS

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from gnnmat.data import prototype
-from gnnmat.data.prototype import (
+from gnnmat.sources import prototype_label as prototype
+from gnnmat.sources.crystal import Crystal, as_crystal
+from gnnmat.sources.prototype_label import (
     BY_ELECTRONEGATIVITY,
     SYMBOLS,
     anonymous_formula,
@@ -21,7 +22,6 @@ from gnnmat.data.prototype import (
     describe,
     formula,
 )
-from gnnmat.sources.crystal import Crystal, as_crystal
 
 
 def crystal_of(structure: Structure) -> Crystal:
