@@ -40,6 +40,16 @@ _RANK = {symbol: rank for rank, symbol in enumerate(BY_ELECTRONEGATIVITY)}
 _ORDER = np.array([_RANK[symbol] for symbol in SYMBOLS])
 
 
+# What people call the commonest labels; the labels are those of `prototypes.PROTOTYPES`.
+# Fluorite and antifluorite differ in which species is the anion, and share a label.
+COMMON: dict[str, str] = {
+    "A_225_a": "fcc", "A_229_a": "bcc", "A_194_c": "hcp", "A_221_a": "sc", "A_139_a": "bct",
+    "A_227_a": "diamond", "AB_225_a_b": "rocksalt", "AB_221_a_b": "cscl",
+    "AB_216_a_c": "zincblende", "AB_186_b_b": "wurtzite", "AB2_225_a_c": "fluorite",
+    "AB2_136_a_f": "rutile", "ABC3_221_a_b_c": "perovskite",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Symmetry:
     """Space group (number, 0 if not found), crystal system and prototype label."""

@@ -1,4 +1,4 @@
-"""Space groups of many crystals, worked out once and kept in the cache folder."""
+"""Space groups and prototypes of many crystals, worked out once and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from gnnmat.atomic import write_atomically
 from gnnmat.engine import Failure, iter_items
 from gnnmat.sources.download import cache_folder
+from gnnmat.sources.prototype_label import describe
 from gnnmat.sources.records import Records
 from gnnmat.sources.symmetry_labels import space_group, spglib_version
 
-FORMAT = 1  # change it when what is written down, or how it is found, changes
-SHARD = 5000  # crystals written down at a time: some twenty seconds of one core
+FORMAT = 2  # change it when what is written down, or how it is found, changes
+SHARD = 5000  # crystals written down at a time: some thirty seconds of one core
+
+
+HELD = ("number", "loose", "prototype", "reason")
+Row = tuple[int, int, str, str]  # number, loose number, prototype, reason
 
 
 @dataclass(frozen=True)
@@ -31,11 +36,13 @@ class SpaceGroups:
     Args:
         number: (n,) at the tolerance, 0 where none was found.
         loose: (n,) at the looser one.
+        prototype: (n,) label of the prototype at the tolerance, as `prototype_label.describe`.
         reason: (n,) why a crystal could not be read, else empty.
     """
 
     number: NDArray[np.int64]
     loose: NDArray[np.int64]
+    prototype: NDArray[np.object_]
     reason: NDArray[np.object_]
 
     def rows(self) -> Iterator[tuple[int, int, str]]:
@@ -64,7 +71,7 @@ def find_space_groups(
         quiet: no progress bar.
     """
     home = (folder or cache_folder() / "symmetry") / _key(records, symprec, check)
-    rows: dict[int, tuple[int, int, str]] = {}
+    rows: dict[int, Row] = {}
     with _alone(home):
         for start in range(0, len(records), SHARD):
             rows.update(_read(home, start, min(SHARD, len(records) - start)))
@@ -77,7 +84,9 @@ def find_space_groups(
             quiet=quiet,
         )
         for place, result in zip(missing, results, strict=True):
-            rows[place] = (0, 0, result.reason) if isinstance(result, Failure) else (*result, "")
+            rows[place] = (
+                (0, 0, "", result.reason) if isinstance(result, Failure) else (*result, "")
+            )
             if (place + 1) % SHARD == 0 or place + 1 == len(records):
                 _write(home, place // SHARD * SHARD, rows, place + 1)
     ordered = [rows[place] for place in range(len(records))]
@@ -85,21 +94,24 @@ def find_space_groups(
         np.array([row[0] for row in ordered], dtype=np.int64),
         np.array([row[1] for row in ordered], dtype=np.int64),
         np.array([row[2] for row in ordered], dtype=object),
+        np.array([row[3] for row in ordered], dtype=object),
     )
 
 
 @dataclass(frozen=True)
 class _Finder:
-    """Raw item -> space group at both tolerances; a class, so that it can travel to workers."""
+    """Raw item -> both space groups and prototype; a class, so that it can travel to workers."""
 
     read: Any
     symprec: float
     check: float | None
 
-    def __call__(self, raw: Any) -> tuple[int, int]:
+    def __call__(self, raw: Any) -> tuple[int, int, str]:
         crystal = self.read(raw)
-        number = space_group(crystal, self.symprec)
-        return number, number if self.check is None else space_group(crystal, self.check)
+        found = describe(crystal, self.symprec)
+        number = found.space_group
+        loose = number if self.check is None else space_group(crystal, self.check)
+        return number, loose, found.prototype
 
 
 @dataclass(frozen=True)
@@ -139,21 +151,19 @@ def _alone(home: Path) -> Iterator[None]:
         lock.release()
 
 
-def _read(home: Path, start: int, count: int) -> dict[int, tuple[int, int, str]]:
+def _read(home: Path, start: int, count: int) -> dict[int, Row]:
     """What a shard holds, by place; nothing where it is absent or damaged."""
     try:
         table = pd.read_parquet(home / f"{start:08d}.parquet", page_checksum_verification=True)
-        columns: Iterable[Any] = zip(
-            table["number"].tolist(), table["loose"].tolist(), table["reason"].tolist(), strict=True
-        )
+        columns: Iterable[Any] = zip(*(table[name].tolist() for name in HELD), strict=True)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return dict(enumerate(columns, start)) if len(table) == count else {}
 
 
-def _write(home: Path, start: int, rows: dict[int, tuple[int, int, str]], stop: int) -> None:
+def _write(home: Path, start: int, rows: dict[int, Row], stop: int) -> None:
     part = [rows[place] for place in range(start, stop)]
-    table = pd.DataFrame(part, columns=["number", "loose", "reason"])
+    table = pd.DataFrame(part, columns=list(HELD))
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, write_page_checksum=True)
     try:

@@ -1,10 +1,11 @@
-"""Crystals of another source with their crystal system, space group and Bravais type."""
+"""Crystals of another source with crystal system, space group, Bravais type and prototype."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gnnmat.errors import GnnmatError
@@ -13,6 +14,7 @@ from gnnmat.sources.card import CardSource
 from gnnmat.sources.files import FilesSource
 from gnnmat.sources.materials_project import MaterialsProjectSource
 from gnnmat.sources.optimade import OptimadeSource
+from gnnmat.sources.prototype_label import COMMON
 from gnnmat.sources.prototype_set import PrototypesSource
 from gnnmat.sources.records import Records, Refusal
 from gnnmat.sources.space_groups import find_space_groups
@@ -64,6 +66,7 @@ class SymmetrySource(BaseModel):
     def open(self) -> Records:
         """The records of ``of``, with the columns `COLUMNS`; they replace columns of these names.
 
+        A prototype has its common name (``rocksalt``) or the label of `prototype_label.describe`.
         What was found is kept in the cache folder, by structures and tolerances, so it is worked
         out once; after an interruption it goes on where it stopped.
 
@@ -88,6 +91,8 @@ class SymmetrySource(BaseModel):
         # With nothing left out the structures are those of `of`, and so is their fingerprint.
         taken = records.take(kept) if refused else records
         columns = labels(found.number[kept])
+        named = [COMMON.get(one, one) for one in found.prototype[kept]]
+        columns["prototype"] = np.array(named, dtype=object)
         return replace(
             taken,
             table=taken.table.drop(columns=list(COLUMNS), errors="ignore").assign(**columns),

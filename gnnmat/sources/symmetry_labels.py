@@ -28,7 +28,7 @@ SYSTEMS = (
     (194, "hexagonal", "h"),
     (230, "cubic", "c"),
 )
-COLUMNS = ("crystal_system", "space_group", "space_group_number", "bravais")
+COLUMNS = ("crystal_system", "space_group", "space_group_number", "bravais", "prototype")
 
 
 def crystal_system(number: int) -> str:
@@ -52,7 +52,7 @@ def symbol(number: int) -> str:
 
 
 def labels(numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Columns `COLUMNS` for the space groups of many crystals.
+    """Columns for the space groups of many crystals: `COLUMNS` but for the prototype.
 
     Args:
         numbers: (n,) of the space groups.

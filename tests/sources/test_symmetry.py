@@ -16,6 +16,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.sources import space_groups
 from gnnmat.sources.card import CardSource
 from gnnmat.sources.crystal import Crystal, as_crystal
+from gnnmat.sources.prototype_label import COMMON, describe
 from gnnmat.sources.prototype_set import PrototypesSource, primitive_cell
 from gnnmat.sources.prototypes import PROTOTYPES
 from gnnmat.sources.space_groups import find_space_groups
@@ -126,12 +127,25 @@ def test_columns_are_added_and_everything_else_is_kept(tmp_path: Path) -> None:
     assert records.table["space_group_number"].tolist() == [221, 99, 229]
     assert records.table["crystal_system"].tolist() == ["cubic", "tetragonal", "cubic"]
     assert records.table["bravais"].tolist() == ["cP", "tP", "cI"]
+    assert records.table["prototype"].tolist() == ["cscl", "ABC3_99_a_b_ac", "bcc"]
     assert records.table["gap"].tolist() == [8.0, 3.0, 0.0]
     assert records.units == {"gap": "eV"}
     assert records.origins == inner.origins
     assert records.refused == inner.refused
     assert records.refused[0].id == "bad"
     assert records.fingerprint == inner.fingerprint  # the same structures
+
+
+def test_common_names_of_prototypes_are_those_of_the_crystals_that_have_them() -> None:
+    card = CardSource(name="known_crystals").open()
+    named = {}
+    for raw in card.raws:
+        named.setdefault(raw[0], set()).add(describe(read_quickly(raw)).prototype)
+    assert set(named) <= set(PROTOTYPES)
+    known = {COMMON[label] for labels_ in named.values() for label in labels_}
+    for name, (label,) in ((name, tuple(found)) for name, found in named.items()):
+        assert COMMON[label] == name.removeprefix("anti")
+    assert len(known) >= 10
 
 
 def test_a_crystal_whose_group_changes_at_check_is_refused(tmp_path: Path) -> None:
@@ -166,15 +180,18 @@ def test_a_set_without_one_reliable_group_is_an_error(tmp_path: Path) -> None:
 def count_calls(monkeypatch: pytest.MonkeyPatch, stop_at: int = 0) -> list[float]:
     """Tolerances that spglib was asked with; it is interrupted at this call."""
     asked: list[float] = []
-    plain = space_groups.space_group
 
-    def counted(crystal: Any, symprec: float) -> int:
-        asked.append(symprec)
-        if len(asked) == stop_at:
-            raise KeyboardInterrupt
-        return plain(crystal, symprec)
+    def counting(plain: Any) -> Any:
+        def counted(crystal: Any, symprec: float) -> Any:
+            asked.append(symprec)
+            if len(asked) == stop_at:
+                raise KeyboardInterrupt
+            return plain(crystal, symprec)
 
-    monkeypatch.setattr(space_groups, "space_group", counted)
+        return counted
+
+    for name in ("describe", "space_group"):
+        monkeypatch.setattr(space_groups, name, counting(getattr(space_groups, name)))
     return asked
 
 
