@@ -1,10 +1,10 @@
-"""Formulas, prototypes and crystal systems of a data set, worked out once and kept by the store."""
+"""Formulas and symmetries of the crystals of a data set, worked out once and kept by the store."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from gnnmat.atomic import write_atomically
 from gnnmat.data.dataset import SampleDataset
 from gnnmat.data.store import Store
 from gnnmat.engine import Failure, iter_items
-from gnnmat.sources.prototype_label import Symmetry, describe, formula
+from gnnmat.sources.prototype_label import Symmetry, describe, formula, without_symmetry
 
 FILE = "symmetry.parquet"
 
@@ -52,13 +52,15 @@ def symmetries(
             quiet=quiet,
         )
         for row, result in zip(missing, found, strict=True):
-            known[row] = (
-                Symmetry(0, "unknown", formula(dataset.numbers[row]))
-                if isinstance(result, Failure)
-                else result
-            )
+            known[row] = _without(dataset, row) if isinstance(result, Failure) else result
         _write(dataset, known)
     return {row: known[row] for row in wanted}
+
+
+def _without(dataset: SampleDataset, row: int) -> Symmetry:
+    """Of a crystal that could not be asked: a family of its own, by its formula."""
+    numbers = dataset.numbers[row]
+    return replace(without_symmetry(numbers), prototype=formula(numbers))
 
 
 @lru_cache(maxsize=1)
@@ -79,20 +81,13 @@ def _read(dataset: SampleDataset) -> dict[int, Symmetry]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # not there, or damaged: it is worked out again
     return {
-        int(row): Symmetry(int(group), str(system), str(prototype))
-        for row, group, system, prototype in zip(*columns, strict=True)
+        int(row): Symmetry(int(group), str(system), str(prototype), int(sites), int(orbits))
+        for row, group, system, prototype, sites, orbits in zip(*columns, strict=True)
     }
 
 
 def _write(dataset: SampleDataset, known: dict[int, Symmetry]) -> None:
-    table = pd.DataFrame(
-        {
-            "row": list(known),
-            "space_group": [one.space_group for one in known.values()],
-            "crystal_system": [one.crystal_system for one in known.values()],
-            "prototype": [one.prototype for one in known.values()],
-        }
-    )
+    table = pd.DataFrame([{"row": row, **asdict(one)} for row, one in known.items()])
     buffer = io.BytesIO()
     table.to_parquet(buffer, write_page_checksum=True)
     try:

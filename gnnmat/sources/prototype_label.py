@@ -52,11 +52,21 @@ COMMON: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Symmetry:
-    """Space group (number, 0 if not found), crystal system and prototype label."""
+    """What kind of structure a crystal has.
+
+    Args:
+        space_group: number; 0 if none was found.
+        crystal_system: one of seven, or ``unknown``.
+        prototype: label, see `describe`.
+        sites: atoms in the primitive cell; in the given one if no symmetry was found.
+        orbits: sets of equivalent atoms; every atom is one if no symmetry was found.
+    """
 
     space_group: int
     crystal_system: str
     prototype: str
+    sites: int
+    orbits: int
 
 
 def formula(numbers: NDArray[np.int64]) -> str:
@@ -103,16 +113,28 @@ def describe(crystal: Crystal, symprec: float = 0.01) -> Symmetry:
     Source: the idea of the label from the AFLOW prototype library, Mehl et al., Comput. Mater.
     Sci. 136, S1 (2017), section 2; renamed settings from `pymatgen.analysis.prototypes`.
     """
-    found = orbits(crystal, symprec)
-    anonymous = anonymous_formula(crystal.numbers)
+    found = symmetry_dataset(crystal, symprec)
     if found is None:
-        return Symmetry(0, "unknown", anonymous)
-    space_group, places, letters = found
-    positions = _positions(crystal.numbers, places, letters)
-    pattern = _lowest_pattern(space_group, positions, _reduced_counts(crystal.numbers))
+        return without_symmetry(crystal.numbers)
+    group, places = int(found.number), found.crystallographic_orbits.tolist()
+    positions = _positions(crystal.numbers, places, list(found.wyckoffs))
+    pattern = _lowest_pattern(group, positions, _reduced_counts(crystal.numbers))
     return Symmetry(
-        space_group, crystal_system(space_group), f"{anonymous}_{space_group}_{pattern}"
+        group,
+        crystal_system(group),
+        f"{anonymous_formula(crystal.numbers)}_{group}_{pattern}",
+        len(set(found.mapping_to_primitive.tolist())),
+        len(set(places)),
     )
+
+
+def without_symmetry(numbers: NDArray[np.int64]) -> Symmetry:
+    """Of a crystal in which no symmetry was found.
+
+    Args:
+        numbers: (atoms,) atomic numbers.
+    """
+    return Symmetry(0, "unknown", anonymous_formula(numbers), len(numbers), len(numbers))
 
 
 def orbits(

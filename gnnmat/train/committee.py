@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from gnnmat.errors import GnnmatError
 from gnnmat.models.encoder import Encoder
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
+from gnnmat.train.descriptors import crystal_descriptors
 from gnnmat.train.prediction_table import prediction_table
 from gnnmat.train.predictor import Predictor
+from gnnmat.train.trees import Trees, beside_trees, load_trees
 from gnnmat.train.uncertainty import mutual_information
 from gnnmat.train.voices import Observed, observe
 
@@ -39,14 +42,23 @@ class Committee(Predictor):
         members: trained with the same input and targets.
         samples: draws of the dropout of each member; 0 leaves it out.
         seed: of the dropout.
+        trees: which answer beside each member, as those of a PU run do; none by default.
     """
 
-    def __init__(self, members: Sequence[Trained], *, samples: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        members: Sequence[Trained],
+        *,
+        samples: int = 0,
+        seed: int = 0,
+        trees: Sequence[Trees] = (),
+    ) -> None:
         _check_alike(members)
         super().__init__(members[0])
         self.members = tuple(members)
         self.samples = samples
         self.seed = seed
+        self.trees = tuple(trees)
 
     @property
     def drops(self) -> bool:
@@ -73,7 +85,12 @@ class Committee(Predictor):
         """
         batches = loader(dataset, EpochBatches(rows, batch_size, shuffle=False))
         chosen = self.seed if seed is None else seed
-        return observe(self.members, batches, draw=draw, seed=chosen, samples=self.samples)
+        found = observe(self.members, batches, draw=draw, seed=chosen, samples=self.samples)
+        if not self.trees:
+            return found
+        features = crystal_descriptors(dataset, rows)
+        logits = np.stack([one.logits(features) for one in self.trees])
+        return replace(found, decoded=beside_trees(self.trained.task, found.decoded, logits))
 
     def rows_table(
         self,
@@ -190,7 +207,14 @@ def load_committee(
     """
     folders = member_folders(Path(run)) or [Path(run)]
     members = [load_trained(folder, model) for folder in folders]
-    return Committee(members, samples=samples, seed=seed)
+    trees = [found for folder in folders if (found := load_trees(folder)) is not None]
+    if trees and len(trees) != len(members):
+        raise GnnmatError(
+            f"{run} has trees beside {len(trees)} of its {len(members)} members.",
+            why="It was interrupted, or files were taken away.",
+            fix="The command that made it goes on with it.",
+        )
+    return Committee(members, samples=samples, seed=seed, trees=trees)
 
 
 def _check_alike(members: Sequence[Trained]) -> None:

@@ -47,7 +47,12 @@ class Judge(Committee):
     """
 
     def __init__(self, committee: Committee, trust: Trust) -> None:
-        super().__init__(committee.members, samples=committee.samples, seed=committee.seed)
+        super().__init__(
+            committee.members,
+            samples=committee.samples,
+            seed=committee.seed,
+            trees=committee.trees,
+        )
         self.trust = trust
 
     def scores(self, found: Observed) -> dict[str, Floats]:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gnnmat.data.composition import composition_features
 from gnnmat.data.dataset import SampleDataset
 from gnnmat.data.symmetry import formulas, symmetries
 from gnnmat.engine import available_cores
 from gnnmat.models.elements import element_properties
 from gnnmat.sample import Axis, Target
 from gnnmat.workflows.baselines import FOREST, SITE_FOREST, score_baselines
-from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.leakage import AuditRows, audit
 from gnnmat.workflows.preparation import Prepared
 from gnnmat.workflows.scores import Kind, score

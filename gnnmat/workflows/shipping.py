@@ -22,6 +22,7 @@ from gnnmat.train.judge import Judge, load_judge, load_model
 from gnnmat.train.landmarks import FILE as LANDMARKS
 from gnnmat.train.landmarks import load_landmarks
 from gnnmat.train.learned import LEARNED
+from gnnmat.train.trees import FILE as TREES
 from gnnmat.train.trust import TRUST_TENSORS, has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
 from gnnmat.workflows.screening.held_out import HELD_OUT
@@ -72,7 +73,8 @@ def ship(
     if is_ensemble(run):
         files += [CONFIG, ENSEMBLE]
         for member in member_folders(run):
-            files += [f"{MEMBERS}/{member.name}/{name}" for name in NEEDED]
+            own = [*NEEDED, TREES] if (member / TREES).is_file() else NEEDED
+            files += [f"{MEMBERS}/{member.name}/{name}" for name in own]
     else:
         files += NEEDED
     contents = {name: _content(run / name, data) for name in files}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gnnmat.data.composition import imputed
 from gnnmat.data.dataset import SampleDataset
 from gnnmat.sample import Batch
-from gnnmat.workflows.composition import imputed
 
 Floats = NDArray[np.float64]
 

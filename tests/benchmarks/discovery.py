@@ -18,10 +18,10 @@ from results import row, shared_data, write
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import GroupKFold
 
+from gnnmat.data.composition import composition_features
 from gnnmat.models.elements import element_properties
 from gnnmat.sources.prototype_label import formula
 from gnnmat.workflows.baselines import COLUMNS_A_SPLIT
-from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.screening.discovery import judge_discovery
 from gnnmat.workflows.screening.discovery_curves import campaign
 

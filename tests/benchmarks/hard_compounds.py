@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from results import row, write
 from sklearn.ensemble import RandomForestRegressor
 
+from gnnmat.data.composition import composition_features
 from gnnmat.models.elements import element_properties
 from gnnmat.properties.hardness import hardness_mazhnik
 from gnnmat.properties.moduli import pugh
-from gnnmat.workflows.composition import composition_features
 
 HARD = 30.0  # GPa
 SUSPECT = 1.35  # G/K; that of diamond is 1.2

@@ -23,11 +23,11 @@ from pymatgen.core import Composition
 from results import row, shared_data, write
 from rich.console import Console
 
+from gnnmat.data.composition import composition_features
 from gnnmat.models.elements import element_properties
 from gnnmat.train.checkpoint import load_run_config
 from gnnmat.train.config import load_config
 from gnnmat.workflows.baselines import score_baselines
-from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.cross_validation import cross_validate
 from gnnmat.workflows.run_folder import Run
 

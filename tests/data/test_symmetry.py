@@ -155,4 +155,4 @@ def test_crystal_without_symmetry_is_called_by_its_formula(
         raise RuntimeError("no symmetry found")
 
     monkeypatch.setattr(symmetry, "describe", broken)
-    assert symmetries(dataset, [1]) == {1: Symmetry(0, "unknown", "SrTiO3")}
+    assert symmetries(dataset, [1]) == {1: Symmetry(0, "unknown", "SrTiO3", 5, 5)}

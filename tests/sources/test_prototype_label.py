@@ -174,3 +174,16 @@ def test_real_crystals_share_a_label_where_they_share_pymatgens(shared_data: Pat
     assert max(len(labels) for labels in ours.values()) == 1
     assert max(len(symbols) for symbols in pearson.values()) == 1
     assert len(pearson) < len(ours) < len(table)
+
+
+def test_sites_and_orbits_do_not_depend_on_the_cell() -> None:
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0] * 3, [0.5] * 3]
+    )
+    rutile = Structure.from_spacegroup(
+        "P4_2/mnm", Lattice.tetragonal(4.59, 2.96), ["Ti", "O"], [[0] * 3, [0.305, 0.305, 0]]
+    )
+    for structure, sites, orbits_ in ((salt, 2, 2), (rutile, 6, 2)):
+        for cell in (structure, structure.get_primitive_structure(), structure * (1, 1, 2)):
+            found = describe(crystal_of(cell))
+            assert (found.sites, found.orbits) == (sites, orbits_)

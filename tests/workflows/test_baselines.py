@@ -12,8 +12,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import log_loss, mean_absolute_error
 
+from gnnmat.data.composition import composition_features
 from gnnmat.workflows.baselines import FOREST, score_baselines
-from gnnmat.workflows.composition import composition_features
 
 # Mass and electronegativity by atomic number; only H, O and Na are known.
 TABLE = np.full((119, 3), np.nan)

@@ -124,13 +124,16 @@ def fingerprints(records: Records, column: str) -> dict[str, str]:
 
 
 def check_begun(config: PuConfig, folder: Path) -> None:
-    """Refuse to go on with another recipe; more fits and other columns to compare are welcome.
+    """Refuse to go on with another recipe.
+
+    More fits, other trees and other columns to compare are welcome.
 
     Raises:
         GnnmatError: the recipe differs, or has fewer fits than there are.
     """
     old, new = load_pu(folder / PU_RECIPE), config.options
-    same = old.options.model_copy(update={"fits": new.fits, "compare": new.compare})
+    free = {name: getattr(new, name) for name in ("fits", "compare", "trees")}
+    same = old.options.model_copy(update=free)
     if old.run != config.run or same != new:
         raise GnnmatError(
             f"{folder} holds a PU run of another recipe.",

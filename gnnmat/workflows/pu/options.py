@@ -52,6 +52,12 @@ class PuOptions(BaseModel):
     val: float = Field(
         0.05, gt=0, lt=1, description="Share of the rows that choose the epoch of every fit."
     )
+    trees: int = Field(
+        300,
+        ge=0,
+        description="Boosted trees beside the network of every fit ('folds' and 'bags'), which "
+        "learn from elements, packing and the kind of structure; a score is half theirs. 0: none.",
+    )
     spies: float = Field(
         0.0,
         ge=0,

@@ -9,12 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from gnnmat.data.composition import composition_features
 from gnnmat.engine import available_cores
 from gnnmat.errors import GnnmatError
 from gnnmat.models.elements import element_properties
 from gnnmat.sources.records import Records
 from gnnmat.workflows.baselines import COLUMNS_A_SPLIT, ROWS_A_TREE, TREES
-from gnnmat.workflows.composition import composition_features
 from gnnmat.workflows.preparation import Prepared
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def composition_scores(
 
 # What the table of scores calls by these names already.
 RESERVED = frozenset(
-    ("id", "formula", "label", "score", "standard_error", "fits", "spy", "prototype")
+    ("id", "formula", "label", "score", "standard_error", "fits", "spy", "prototype", "trees alone")
 )
 
 

@@ -31,6 +31,7 @@ from gnnmat.workflows.pu.folder import (
     open_pu,
     write_found,
 )
+from gnnmat.workflows.pu.grown import grow_beside
 from gnnmat.workflows.pu.heads import check_trunk, head_scores
 from gnnmat.workflows.pu.labels import POSITIVE, both_kinds
 from gnnmat.workflows.pu.options import PuConfig, load_pu
@@ -115,8 +116,13 @@ def learn_pu(
         table = head_scores(trunk, rows.prepared, rows.told, parts, config.options.seed)
         return _conclude(config, folder, rows, parts, table)
     runs = _fits(config, folder, rows, overwrite, console, on_fit)
+    options = config.options
+    homes = [run.folder for run in runs]
+    quiet = console is None
+    beside = grow_beside(homes, rows, parts, options.trees, options.seed, quiet=quiet)
     _mark(folder, rows)
-    return _conclude(config, folder, rows, parts, out_of_bag(rows.prepared.dataset.ids, runs))
+    scores = out_of_bag(rows.prepared.dataset.ids, runs, beside)
+    return _conclude(config, folder, rows, parts, scores)
 
 
 def _parts(config: PuConfig, rows: PuRows) -> list[Parts]:

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from gnnmat.train.hall import Hall
+from gnnmat.train.trees import mixed
 from gnnmat.workflows.evaluation import Evaluation
 from gnnmat.workflows.preparation import Prepared
 from gnnmat.workflows.pu.judging import Judged
 from gnnmat.workflows.pu.labels import POSITIVE
 from gnnmat.workflows.run_folder import Run
 from gnnmat.workflows.training import predicted
+
+Floats = NDArray[np.float64]
 
 SCORE = "score"
 
@@ -44,23 +48,34 @@ def judge_member(prepared: Prepared, hall: Hall) -> Evaluation:
     return Evaluation(predictions=table, metrics=metrics, baselines=[], audit=[])
 
 
-def out_of_bag(ids: Sequence[str], runs: Sequence[Run]) -> pd.DataFrame:
+TREES = "trees alone"
+
+
+def out_of_bag(
+    ids: Sequence[str], runs: Sequence[Run], beside: Sequence[Floats] = ()
+) -> pd.DataFrame:
     """One row an id: ``score``, its ``standard_error`` and the number of ``fits`` behind it.
 
     A fit counts for the rows that are test in it. The score is their mean, NaN without any, and
-    the standard error that of a mean, NaN below two.
+    the standard error that of a mean, NaN below two. With trees, ``trees alone`` is what these
+    say without the networks.
 
     Args:
         ids: in the order of the table.
         runs: the fits.
+        beside: (samples,) log-odds of the trees of each fit; none: networks alone.
     """
     place = pd.Series(np.arange(len(ids)), index=list(ids))
-    total, square, count = (np.zeros(len(ids)) for _ in range(3))
-    for run in runs:
+    total, square, count, trees = (np.zeros(len(ids)) for _ in range(4))
+    for number, run in enumerate(runs):
         table = run.predictions
         test = table[table["split"] == "test"]
         rows: NDArray[np.int64] = place.loc[test["id"]].to_numpy()
         values = test[SCORE].to_numpy(dtype=float)
+        if beside:
+            said = beside[number][rows]
+            values = mixed(values, said)
+            trees[rows] += expit(said)
         total[rows] += values
         square[rows] += values**2
         count[rows] += 1
@@ -69,6 +84,10 @@ def out_of_bag(ids: Sequence[str], runs: Sequence[Run]) -> pd.DataFrame:
     spread = np.maximum(square - np.where(some, count * mean**2, 0.0), 0.0)
     error = np.full(len(ids), np.nan)
     error[some] = np.sqrt(spread[some] / (count[some] - 1) / count[some])
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {"id": list(ids), SCORE: mean, "standard_error": error, "fits": count.astype(np.int64)}
     )
+    if beside:
+        alone = np.full(len(ids), np.nan)
+        found[TREES] = np.divide(trees, count, out=alone, where=count > 0)
+    return found

@@ -18,7 +18,7 @@ from gnnmat.workflows.pu.labels import POSITIVE, UNLABELLED
 from gnnmat.workflows.pu.options import PuConfig
 from gnnmat.workflows.pu.rivals import bare, column_scores, composition_scores
 from gnnmat.workflows.pu.rows import PuRows
-from gnnmat.workflows.pu.scores import SCORE
+from gnnmat.workflows.pu.scores import SCORE, TREES
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,8 @@ def verdict(
     groups = split_table(prepared.dataset, rows, quiet=True).groups(config.options.by)
     everywhere = [_spread(part, rows, len(prepared.parts)) for part in parts]
     rivals = {COMPOSITION: composition_scores(prepared, found.told, everywhere, seed)[rows]}
+    if TREES in scores:
+        rivals[TREES] = scores[TREES].to_numpy(dtype=float)
     columns = {}
     for name in config.options.compare:
         rivals[f"{bare(name)} alone"] = column_scores(prepared, name)[rows]

@@ -54,7 +54,7 @@ def recipe(*overrides: str) -> PuConfig:
             "threads": 1,
             "logs": [],
         },
-        "pu": {"fits": 4, "folds": 2, "val": 0.1},
+        "pu": {"fits": 4, "folds": 2, "val": 0.1, "trees": 0},
     }
     return parse_pu(plain, list(overrides))
 

@@ -21,7 +21,7 @@ from gnnmat.workflows.screening.table import ARRAYS
 System = Literal[
     "triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal", "cubic"
 ]
-NOT_FOUND = Found(0, "unknown", "")
+NOT_FOUND = Found(0, "unknown", "", 0, 0)
 
 
 class SymmetryStage(Stage):
