@@ -12,6 +12,7 @@ of a crystal: formation energy, energy above the hull, band gap. It is made by `
 from __future__ import annotations
 
 import argparse
+import time
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,9 @@ from gnnmat.atomic import write_atomically
 from gnnmat.data.split_bag import BagSplit
 from gnnmat.sources.records import Records
 from gnnmat.train.config import find_recipe, load_config
+from gnnmat.train.descriptors import crystal_descriptors
 from gnnmat.train.fit import fit
+from gnnmat.train.trees import Trees
 from gnnmat.workflows.assembly import make_data, make_hall
 from gnnmat.workflows.preparation import prepare
 from gnnmat.workflows.pu.judging import Judged, recall_at
@@ -77,6 +80,8 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     fits = f"{summary['fits']} fits of {config.run.trainer.epochs} epochs"
     if config.options.method == "heads":
         fits = f"{summary['fits']} heads on an encoder that has learned formation energies"
+    elif config.options.trees:
+        fits += f" with {config.options.trees} trees beside each"
     note = (
         f"{summary['positives']:,} positive and {summary['unlabelled']:,} unlabelled crystals, "
         f"{fits}, each row scored by fits of another {config.options.by}; "
@@ -163,7 +168,8 @@ def cost(config: PuConfig, found: PuRun, options: argparse.Namespace) -> list[di
     own = sum(float(_clock(one)[-1]) for one in members.iterdir())
     begun = Path(str(config.run.start.run or ""))
     before = float(_clock(begun)[-1]) if (begun / HISTORY).is_file() else 0.0
-    own += before
+    trees = found.summary["fits"] * growing(config)
+    own += before + trees
     bag = config.run.model_copy(
         update={
             "split": BagSplit(by=config.options.by, left_out=0.0),
@@ -184,9 +190,24 @@ def cost(config: PuConfig, found: PuRun, options: argparse.Namespace) -> list[di
             low=own / (each.max() * BAGS * EPOCHS), high=own / (each.min() * BAGS * EPOCHS),
             note=f"{own / 3600:.2f} h; epochs of a bag of {len(prepared.rows('train')):,} rows "
             f"were timed, {once:.0f} s, and multiplied; range: over the epochs timed"
-            + (f"; {before / 3600:.2f} h of it for the encoder it begins with" if before else ""),
+            + (f"; {before / 3600:.2f} h of it for the encoder it begins with" if before else "")
+            + (f"; {trees / 3600:.2f} h for trees, of which one fit's were timed" if trees else ""),
         )
     ]  # fmt: skip
+
+
+def growing(config: PuConfig) -> float:
+    """Seconds that the trees of one fit take; 0 without any."""
+    if not config.options.trees:
+        return 0.0
+    one = config.run.model_copy(update={"split": config.splits()[0]})
+    prepared = prepare(one, quiet=True)
+    rows, label = prepared.rows("train"), prepared.dataset.labels.sample
+    assert label is not None
+    features = crystal_descriptors(prepared.dataset, rows)
+    start = time.perf_counter()
+    Trees.grow(features, label[rows, 0].numpy() == 1, config.options.trees, seed=0)
+    return time.perf_counter() - start
 
 
 def _clock(folder: Path) -> NDArray[np.float64]:
