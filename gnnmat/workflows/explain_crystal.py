@@ -45,6 +45,7 @@ class CrystalExplanation:
         state: (s,) beside the crystal, as the network got it; it is held fixed.
         state_words: the same in words; empty without a state.
         nearest: known positives that the network finds most like it, of a run that has them.
+        beside: whether trees answer beside the networks, of which nothing is explained.
     """
 
     id: str
@@ -58,6 +59,7 @@ class CrystalExplanation:
     state: tuple[float, ...] = ()
     state_words: str = ""
     nearest: tuple[Neighbour, ...] = ()
+    beside: bool = False
 
     @property
     def formula(self) -> str:
@@ -172,7 +174,9 @@ def explain_crystals(
         one = _explanation(name, crystal, found, rows)
         near = () if landmarks is None else landmarks.near(members[0].encoder, batch)
         words = state_words(spec, values)
-        each.append(replace(one, state=tuple(values), state_words=words, nearest=near))
+        told = replace(one, state=tuple(values), state_words=words, nearest=near)
+        trees = isinstance(predictor, Committee) and bool(predictor.trees)
+        each.append(replace(told, beside=trees))
     return CrystalExplanations(tuple(each), tuple(refused))
 
 

@@ -147,6 +147,9 @@ def statements(one: CrystalExplanation) -> list[tuple[str, str]]:
             ("bonds", ORDERS_WORDS if found.by_orders else BONDS_WORDS),
             ("bonds add up", _sum_words(bonded.baseline, bonded, unit, "answer without any bond")),
         ]
+    if one.beside:
+        words = "half of the score is of trees, which know elements, packing and kind of structure"
+        rows.append(("not explained", words))
     if one.state_words:
         rows.append(("held fixed", f"{one.state_words}: the state gets no contribution."))
     if len(atoms.members) > 1:
