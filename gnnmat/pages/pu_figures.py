@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gnnmat.pages.markup import plot_text, shortened
 POSITIVE, UNLABELLED = "1", "0"
 BINS = 40
 COLOURS = (BLUE, ORANGE, GREY, "#7a5195", "#2f9e63", "#c0504d", "#8c7b5a", "#444d56")
+BAND_COLOUR = "rgba(43,127,192,0.2)"
 COLUMN_BINS = 12
 
 
@@ -60,6 +62,7 @@ def flagged_figure(models: Sequence[Mapping[str, Any]]) -> Figure:
             hoverinfo="skip",
         )
     ]
+    traces += [_band(models[0]["band"])] if models and "band" in models[0] else []
     for place, one in enumerate(models):
         curve = one["curve"]
         traces.append(
@@ -80,6 +83,23 @@ def flagged_figure(models: Sequence[Mapping[str, Any]]) -> Figure:
         showlegend=True,
         xaxis={**axis_title("unlabelled rows flagged"), **axis},
         yaxis={**axis_title("positives found"), **axis},
+    )
+
+
+def _band(band: Mapping[str, Sequence[float]]) -> Any:
+    """The 95% interval of the first curve, shaded."""
+    there = [place for place, low in enumerate(band["low"]) if low is not None and isfinite(low)]
+    shares = [band["flagged"][place] for place in there]
+    edges = [[band[name][place] for place in there] for name in ("high", "low")]
+    return go.Scatter(
+        x=[*shares, *shares[::-1]],
+        y=[*edges[0], *edges[1][::-1]],
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=BAND_COLOUR,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 

@@ -27,6 +27,7 @@ COMPOSITION = "composition alone"
 THRESHOLD = 0.5
 SHARES = (0.05, 0.1, 0.2, 0.221, 0.3, 0.5)  # 0.221: what the scores of Jang et al. flag
 CURVE_POINTS = 200
+BAND = tuple(number / 40 for number in range(41))  # shares at which the curve has an interval
 
 
 def verdict(
@@ -113,7 +114,7 @@ def _judged(
 def _worth(name: str, judged: Judged, seed: int) -> dict[str, Any]:
     """One line of the table of models, with its curve."""
     read: dict[str, Callable[[Curve], float]] = {"ranking": lambda curve: curve.ranking}
-    for share in SHARES:
+    for share in {*SHARES, *BAND}:
         read[str(share)] = partial(Curve.recall_at, share=share)
     numbers = estimates(judged, read, seed=seed)
     curve, at = judged.curve(), np.linspace(0, 1, CURVE_POINTS + 1)
@@ -131,6 +132,11 @@ def _worth(name: str, judged: Judged, seed: int) -> dict[str, Any]:
         "ranking": asdict(numbers["ranking"]),
         "recall_at": [{"share": share, **asdict(numbers[str(share)])} for share in SHARES],
         "curve": drawn,
+        "band": {
+            "flagged": list(BAND),
+            "low": [numbers[str(share)].low for share in BAND],
+            "high": [numbers[str(share)].high for share in BAND],
+        },
     }
 
 

@@ -85,6 +85,17 @@ def test_scores_find_the_positives_nobody_labelled(tmp_path: Path) -> None:
     assert ranked > 0.75
 
 
+def test_the_curve_has_an_interval_around_it(found: PuRun) -> None:
+    own = found.summary["models"][0]
+    band, curve = own["band"], own["curve"]
+    value = np.interp(band["flagged"], curve["flagged"], curve["recall"])
+    low, high = np.array(band["low"]), np.array(band["high"])
+    assert ((low <= value + 1e-9) & (value <= high + 1e-9)).mean() > 0.9
+    assert (high - low).max() > 0.1
+    page = (found.folder / "report.html").read_text()
+    assert "toself" in page
+
+
 def test_rivals_stand_beside_the_model(found: PuRun) -> None:
     names = [one["name"] for one in found.summary["models"]]
     assert names == ["this model", "composition alone", "hull alone"]
