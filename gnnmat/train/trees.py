@@ -21,6 +21,10 @@ FILE = "trees.safetensors"
 # Of each tree: its leaves, the share of rows and of columns it looks at, the rows of a leaf.
 LEAVES, ROWS, COLUMNS, SMALLEST = 63, 1.0, 0.3, 20
 RATE = 0.1
+KINDS = {
+    "column": np.int16, "threshold": np.float32, "child": np.int16, "value": np.float32,
+    "roots": np.int32,
+}  # fmt: skip
 CHUNK = 4096  # rows at a time: each goes through every tree
 
 Floats = NDArray[np.float64]
@@ -108,8 +112,21 @@ class Trees:
 
     def save(self, folder: Path) -> None:
         """Write them to a run folder."""
+        write_atomically(folder / FILE, self.content())
+
+    def content(self, *, small: bool = False) -> bytes:
+        """What the file holds.
+
+        Args:
+            small: leaves in half precision and the narrowest whole numbers, half the size.
+        """
         arrays = {one.name: getattr(self, one.name) for one in fields(self)}
-        write_atomically(folder / FILE, save_arrays(arrays))
+        if small:
+            arrays["value"] = self.value.astype(np.float16)
+            for name in ("column", "child"):
+                arrays[name] = arrays[name].astype(np.min_scalar_type(int(arrays[name].max()) * -1))
+        found: bytes = save_arrays(arrays)
+        return found
 
 
 def mixed(chances: Floats, logits: Floats) -> Floats:
@@ -150,7 +167,7 @@ def load_trees(folder: Path) -> Trees | None:
         return None
     try:
         arrays = load_arrays(path.read_bytes())
-        found = Trees(**{one.name: arrays[one.name] for one in fields(Trees)})
+        found = Trees(**{name: arrays[name].astype(kind) for name, kind in KINDS.items()})
     except (SafetensorError, KeyError, ValueError) as error:
         raise GnnmatError(f"{path} is damaged.", why=str(error)) from error
     _check(found, path)

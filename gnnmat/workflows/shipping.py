@@ -23,6 +23,7 @@ from gnnmat.train.landmarks import FILE as LANDMARKS
 from gnnmat.train.landmarks import load_landmarks
 from gnnmat.train.learned import LEARNED
 from gnnmat.train.trees import FILE as TREES
+from gnnmat.train.trees import load_trees
 from gnnmat.train.trust import TRUST_TENSORS, has_trust
 from gnnmat.workflows.run_folder import TRUST, open_run
 from gnnmat.workflows.screening.held_out import HELD_OUT
@@ -146,6 +147,10 @@ def _content(path: Path, data: str) -> bytes:
     landmarks = load_landmarks(path.parent) if path.name == LANDMARKS else None
     if landmarks is not None:
         return landmarks.thinned(KEPT).content()
+    if path.name == TREES:
+        trees = load_trees(path.parent)
+        assert trees is not None
+        return trees.content(small=True)
     if path.name in (WEIGHTS, STATE, TRUST_TENSORS):
         tensors = load_tensors(path.read_bytes())
         content: bytes = save_tensors(

@@ -71,6 +71,17 @@ def test_they_come_back_from_a_folder(grown: Trees, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.logits(FEATURES), grown.logits(FEATURES))
 
 
+def test_a_small_file_says_nearly_the_same(grown: Trees, tmp_path: Path) -> None:
+    content = grown.content(small=True)
+    assert len(content) < 0.8 * len(grown.content())
+    (tmp_path / FILE).write_bytes(content)
+    found = load_trees(tmp_path)
+    assert found is not None
+    np.testing.assert_array_equal(found.column, grown.column)
+    np.testing.assert_array_equal(found.child, grown.child)
+    np.testing.assert_allclose(found.logits(FEATURES), grown.logits(FEATURES), atol=0.01)
+
+
 @pytest.mark.parametrize("spoil", ["cut", "loop", "beyond", "gone"])
 def test_damaged_files_are_refused(grown: Trees, tmp_path: Path, spoil: str) -> None:
     grown.save(tmp_path)
