@@ -243,7 +243,10 @@ def control(options: argparse.Namespace) -> list[dict[str, Any]]:
             run = learn_pu(one, place, records=given, console=Console(stderr=True))
             scores[who, name] = run.scores.set_index("id")
     hidden = pd.Series(truth & ~known, index=list(records.ids))
-    return _judged(scores, hidden, pd.Series(known, index=list(records.ids)), config)
+    rows = _judged(scores, hidden, pd.Series(known, index=list(records.ids)), config)
+    for one in rows if options.variant else []:
+        one["what"] = one["what"].replace("metal or not", f"metal or not, {options.variant}")
+    return rows
 
 
 def _labelled(records: Records, labels: NDArray[np.bool_], there: NDArray[np.bool_]) -> Records:
