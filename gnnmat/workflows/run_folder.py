@@ -24,6 +24,7 @@ from gnnmat.train.config import RunConfig
 from gnnmat.train.environment import ENVIRONMENT
 from gnnmat.train.judge import load_model
 from gnnmat.train.landmarks import FILE as LANDMARKS
+from gnnmat.train.trees import FILE as TREES
 from gnnmat.train.predictor import Predictor
 
 CURVES = "predictions.npz"
@@ -54,6 +55,7 @@ WRITTEN = (
     TWINS,
     FAMILIES,
     LANDMARKS,
+    TREES,
 )
 WRITTEN_FOLDERS = (CHECKPOINTS, "tensorboard", "mlruns", "wandb")
 

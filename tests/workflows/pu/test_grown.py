@@ -109,3 +109,14 @@ def test_a_member_without_its_trees_is_no_committee(grown: PuRun, tmp_path: Path
     (member_folders(copy)[0] / FILE).unlink()
     with pytest.raises(GnnmatError, match="trees beside 3 of its 4 members"):
         load_committee(copy)
+
+
+def test_overwriting_takes_old_trees_away(grown: PuRun, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(grown.folder, tmp_path / "copy"))
+    learned(copy, "trainer.epochs=1", "pu.seed=5", overwrite=True)
+    assert not any((one / FILE).exists() for one in member_folders(copy))
+    learned(copy, "trainer.epochs=1", "pu.seed=6", "pu.trees=20", overwrite=True)
+    old, new = (load_trees(member_folders(one)[0]) for one in (grown.folder, copy))
+    assert old is not None
+    assert new is not None
+    assert not np.array_equal(old.threshold, new.threshold)
