@@ -24,8 +24,8 @@ from gnnmat.train.config import RunConfig
 from gnnmat.train.environment import ENVIRONMENT
 from gnnmat.train.judge import load_model
 from gnnmat.train.landmarks import FILE as LANDMARKS
-from gnnmat.train.trees import FILE as TREES
 from gnnmat.train.predictor import Predictor
+from gnnmat.train.trees import FILE as TREES
 
 CURVES = "predictions.npz"
 METRICS, PREDICTIONS, REFUSED = "metrics.json", "predictions.csv", "refused.csv"
