@@ -102,7 +102,7 @@ def next_command(folder: Path) -> str:
 
 def sample_file(folder: Path) -> str:
     """What to put after ``gnnmat predict``, for a run or an ensemble."""
-    from gnnmat.workflows.run_folder import example_file
+    from gnnmat.workflows.run_report import example_file
 
     name, *options = example_file(_kind(folder)).split(" ")
     stem, dot, ending = name.partition(".")

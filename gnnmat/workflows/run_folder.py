@@ -239,13 +239,3 @@ def free_folder(name: str) -> Path:
         number += 1
     # The first process of a distributed run has just taken its folder; the others join it.
     return before if is_follower() else folder
-
-
-def example_file(kind: str) -> str:
-    """What a user would put after ``gnnmat predict RUN``, by the kind of input."""
-    others = {
-        "ins_map": "your_spectrum.npz",
-        "image": "your_images.npz",
-        "powder": "your_pattern.xy -w CuKa",
-    }
-    return others.get(kind, "your_crystal.cif")

@@ -20,7 +20,6 @@ from gnnmat.workflows.run_folder import (
     PREDICTIONS,
     REFUSED,
     Run,
-    example_file,
 )
 from gnnmat.workflows.start_notes import start_row
 
@@ -112,6 +111,16 @@ def _write_report(
         predict_command=f"gnnmat predict {run.folder} {example_file(config.input.kind)}",
     )
     write_report(run.report, data)
+
+
+def example_file(kind: str) -> str:
+    """What a user would put after ``gnnmat predict RUN``, by the kind of input."""
+    others = {
+        "ins_map": "your_spectrum.npz",
+        "image": "your_images.npz",
+        "powder": "your_pattern.xy -w CuKa",
+    }
+    return others.get(kind, "your_crystal.cif")
 
 
 def _parameters(hall: Hall) -> str:
