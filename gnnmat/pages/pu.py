@@ -70,7 +70,7 @@ def pu_page(
             ),
             lead=_scores_words(summary),
         ),
-        section("What it is compared with", _models(summary), lead=_models_words()),
+        section("What it is compared with", _models(summary), lead=_models_words(summary)),
         section(
             "If positives are rare among the unlabelled",
             plot("precision", "precision over the prior", "wide"),
@@ -156,8 +156,13 @@ def _scores_words(summary: Mapping[str, Any]) -> str:
     return words
 
 
-def _models_words() -> str:
-    return (
+def _models_words(summary: Mapping[str, Any]) -> str:
+    trees = (
+        "The trees, which are half of the model, see elements, packing and the kind of structure, "
+        "and no bonds: how well they do alone says how much is due to families of crystals. "
+    )
+    named = any(one["name"] == "trees alone" for one in summary["models"])
+    return (trees if named else "") + (
         "Positives found where that share of the unlabelled rows is flagged, with 95% intervals "
         "from groups drawn anew. Rankings count rows that a model can score; where a column is "
         "empty the model is shown on the same rows beside it. Spies are positives that were "
