@@ -8,19 +8,22 @@ from dataclasses import dataclass
 
 LOOKED_AT = 200  # lines
 # Each number is named by what stands between it and the number before; a unit may stand behind.
-PAIR = re.compile(r"(.*?)([0-9]+\.[0-9]+)(\s*(?:nm|pm)\b)?")
+PAIR = re.compile(
+    r"(.*?)([0-9]+\.[0-9]+(?:e[+-]?[0-9]+)?)(\s*(?:nm|pm|m)\b(?!\s*(?:\^|⁻|-)))?", re.I
+)
 FIRST = re.compile(r"(?:wavelength|lambda|alpha1)([^0-9]{0,20})$", re.I)
 SECOND = re.compile(r"alpha\W?2([^0-9]{0,20})$", re.I)
 RATIO = re.compile(r"\bratio\b|alpha\W?2\)?\s*(?:/|:\s*K|to\b|over\b)", re.I)
-NANOMETRES = re.compile(r"[(\[/]\s*(nm|pm)\b", re.I)  # before the number
-TO_ANGSTROM = {"nm": 10.0, "pm": 0.01}
-# ``Q (1/Å)``, ``q [nm^-1]``, ``Q_A^-1``, ``Q, Å⁻¹``
+UNIT = re.compile(r"[(\[/]\s*(nm|pm|m)\b", re.I)  # between the name and the number
+TO_ANGSTROM = {"nm": 10.0, "pm": 0.01, "m": 1e10}
+METRES = 1e-8  # a number below it is in metres, as pyFAI writes
+# ``Q (1/Å)``, ``q [nm^-1]``, ``q_A^-1``, ``Q, Å⁻¹`` as the first column
 INVERSE = re.compile(
-    r"(?<![a-z])q(?![a-z])\W{0,3}_?(?:1\s*/\s*(?P<a>å|a|angstroms?|nm)|"
+    r"^\W*q(?![a-z])\W{0,3}_?(?:1\s*/\s*(?P<a>å|a|angstroms?|nm)|"
     r"(?P<b>å|a|angstroms?|nm)\s*(?:\^?\s*\{?[-−]1|⁻¹))",
     re.I,
 )
-ANGLE = re.compile(r"2\s*-?(?:theta|θ)|two\s*theta|degree|deg\b", re.I)
+ANGLE = re.compile(r"2\s*-?th|2θ|two\s*theta|\btth\b|degree|\bdeg\b", re.I)
 RADIATION = re.compile(
     r"^\W*(?:radiation\W+)?(x-?rays?|neutrons?|electrons?)(?=\s*(?:[,;:]|$))", re.I
 )
@@ -59,9 +62,11 @@ def read_header(lines: Sequence[str]) -> Header:
         said = RADIATION.match(line)
         if said and radiation is None:
             radiation = said.group(1).lower().replace("-", "").rstrip("s")
-        inverse = INVERSE.search(line)
-        if inverse and unit is None and not ANGLE.search(line):
+        inverse = INVERSE.match(line)
+        if inverse and unit is None:
             unit = 0.1 if (inverse["a"] or inverse["b"]).lower() == "nm" else 1.0
+    if any(ANGLE.search(line) for line in lines[:LOOKED_AT]):
+        unit = None  # whatever else is said, one column is of angles
     if first is not None and second is not None and not 1 < second / first < 1.02:
         second = None  # of something else
     return Header(first, second if first is not None else None, radiation, unit)
@@ -70,12 +75,15 @@ def read_header(lines: Sequence[str]) -> Header:
 def _wavelengths(line: str) -> Iterator[tuple[str, float]]:
     """The wavelengths that a line names, in Å."""
     for before, number, behind in PAIR.findall(line):
-        if RATIO.search(before):
+        second, first = SECOND.search(before), FIRST.search(before)
+        found = second or first
+        if found is None or RATIO.search(before):
             continue
-        unit = NANOMETRES.search(before[-20:])
+        if "intensit" in found.group(1).lower():
+            continue
+        unit = UNIT.search(found.group(1))
         name = behind.strip().lower() or (unit.group(1).lower() if unit else "")
-        length = float(number) * TO_ANGSTROM.get(name, 1.0)
-        if SECOND.search(before):
-            yield "second", length
-        elif (found := FIRST.search(before)) and "intensit" not in found.group(1).lower():
-            yield "first", length
+        length = float(number)
+        if not name and length < METRES:
+            name = "m"
+        yield "second" if second else "first", length * TO_ANGSTROM.get(name, 1.0)

@@ -46,6 +46,15 @@ def test_cells_in_quotation_marks_are_numbers() -> None:
         ("# 2theta (degrees), of Q (1/Å)", Header()),
         ("# 2 theta (degrees), intensity", Header()),
         ("# FAQ (1/a)", Header()),
+        ("# q [nm^-1], wavelength=0.2", Header(0.2, q_unit=0.1)),
+        ("# Q (nm^-1), wavelength 1.5406", Header(1.5406, q_unit=0.1)),
+        ("# q (1/nm), lambda (A) = 0.2", Header(0.2, q_unit=0.1)),
+        ("# q (1/nm), lambda (nm) = 0.02", Header(0.2, q_unit=0.1)),
+        ("# Wavelength: 2.0664e-11", Header(0.20664)),
+        ("# Wavelength: 1.0e-10 m", Header(1.0)),
+        ("# q_nm^-1 I", Header(q_unit=0.1)),
+        ("# integrated from Q (1/nm)", Header()),
+        ("# I, Q (1/nm)", Header()),
         ("# neutron, wavelength = 1.540000 Å", Header(1.54, radiation="neutron")),
         ("# radiation: X-rays", Header(radiation="xray")),
         ("# electron, wavelength = 2.508 pm", Header(0.02508, radiation="electron")),
@@ -59,6 +68,11 @@ def test_words_are_understood_or_passed_over(line: str, expected: Header) -> Non
     assert (found.radiation, found.q_unit) == (expected.radiation, expected.q_unit)
     assert found.first == pytest.approx(expected.first)
     assert found.second == pytest.approx(expected.second)
+
+
+def test_a_column_of_angles_is_none_of_q_whatever_else_is_said() -> None:
+    lines = ["# Q (1/Å) range 0.5 to 8", "# wavelength 1.5406", "# 2th(deg) counts"]
+    assert read_header(lines) == Header(1.5406)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("1/Å", 1.0), ("1/nm", 10.0)])
