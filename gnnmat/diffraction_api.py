@@ -119,6 +119,7 @@ def match_pattern(
     Returns:
         ``table`` (a row a candidate), ``candidates``, ``searched``, ``refused``, ``notes``.
     """
+    from gnnmat.sources.pattern_objects import emitted
     from gnnmat.sources.powder_files import read_powder
     from gnnmat.workflows.beside import check_beside
     from gnnmat.workflows.diffraction.beam import beam_of
@@ -131,7 +132,10 @@ def match_pattern(
     check_elements(elements)
     if output is not None:
         check_beside(output, [pattern, *structures])
-    measured = read_powder(pattern) if isinstance(pattern, (str, Path)) else pattern
+    known = None if wavelength is None else emitted(wavelength)[0]
+    measured = (
+        read_powder(pattern, otherwise=known) if isinstance(pattern, (str, Path)) else pattern
+    )
     beam = beam_of(measured, radiation, wavelength)
     check_span(measured)
     phases, refused = read_phases(structures, elements=elements, quiet=not progress)

@@ -32,6 +32,7 @@ def symmetries(
     dataset: SampleDataset,
     rows: Sequence[int] | NDArray[np.int64] | None = None,
     *,
+    workers: int | None = None,
     quiet: bool = False,
 ) -> dict[int, Symmetry]:
     """Space group, crystal system and prototype by row.
@@ -39,6 +40,7 @@ def symmetries(
     Args:
         dataset: crystals.
         rows: those wanted; default all. What was worked out before is read from the store.
+        workers: processes; None chooses by the amount of work.
         quiet: no progress bar.
     """
     wanted = range(len(dataset)) if rows is None else [int(row) for row in rows]
@@ -48,6 +50,7 @@ def symmetries(
         found = iter_items(
             partial(_describe_row, dataset.store.folder),
             missing,
+            workers=workers,
             label="Finding symmetries",
             quiet=quiet,
         )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs.resampling import resampled
-from gnnmat.simulation.diffraction.angles import WAVELENGTHS, Grid, emission
+from gnnmat.simulation.diffraction.angles import Grid, emission, line_name
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.powder_pattern import PowderPattern
 from gnnmat.sources.records import Records
@@ -66,8 +66,11 @@ class Powder(BaseModel):
     @field_validator("wavelength")
     @classmethod
     def _is_wavelength(cls, value: str | float) -> str | float:
-        if isinstance(value, str) and value not in WAVELENGTHS:
-            raise ValueError(f"expected a length in Å or one of {', '.join(WAVELENGTHS)}")
+        if isinstance(value, str):
+            try:
+                return line_name(value)
+            except GnnmatError as error:
+                raise ValueError(f"expected a length in Å or a line: {error.why}") from None
         if not isinstance(value, str) and not 0.05 <= value <= 10:
             raise ValueError("expected a wavelength between 0.05 and 10 Å")
         return value

@@ -19,7 +19,7 @@ from gnnmat.sources.crystal_file import crystal_format
 from gnnmat.sources.listing import numbered
 from gnnmat.sources.paths import expand_path
 from gnnmat.sources.pattern_listing import ARCHIVE, PatternFile, digest, is_meant, list_patterns
-from gnnmat.sources.powder_files import PICTURES, READERS, parse_powder
+from gnnmat.sources.powder_files import FORMAT, PICTURES, READERS, parse_powder
 from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 from gnnmat.sources.records import Records, Refusal
 
@@ -70,11 +70,11 @@ def records_from_patterns(
         if len(ids) != len(items):
             raise GnnmatError(f"There are {len(items)} patterns but {len(ids)} ids.")
         check_ids([str(name) for name in ids], "ids")
-    known = None if wavelength is None else _emitted(wavelength)
+    known = None if wavelength is None else emitted(wavelength)
     names: list[str] = []
     raws: list[object] = []
     refused: list[Refusal] = []
-    sha = hashlib.sha256(repr(known).encode())
+    sha = hashlib.sha256(repr((FORMAT, known)).encode())
     for place, item in enumerate(items):
         given = None if ids is None else str(ids[place])
         try:
@@ -110,13 +110,18 @@ def read_pattern(
         raw: which one.
         known: K-alpha 1 and 2, or one line and None, in Å, of patterns that do not say theirs.
     """
-    found = raw if isinstance(raw, PowderPattern) else parse_powder(raw.relative, raw.read())
+    otherwise = None if known is None else known[0]
+    found = (
+        raw
+        if isinstance(raw, PowderPattern)
+        else parse_powder(raw.relative, raw.read(), otherwise=otherwise)
+    )
     if known is None or found.wavelength is not None:
         return found
     return replace(found, wavelength=known[0], second=known[1])
 
 
-def _emitted(wavelength: str | float) -> tuple[float, float | None]:
+def emitted(wavelength: str | float) -> tuple[float, float | None]:
     """The first line and the second one, if there is one, in Å."""
     try:
         given: str | float = float(wavelength)

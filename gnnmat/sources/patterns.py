@@ -18,7 +18,7 @@ from gnnmat.sources.columns import check_units, read_columns
 from gnnmat.sources.files import match_rows
 from gnnmat.sources.listing import Item, unique_names
 from gnnmat.sources.pattern_listing import PatternFile, digest, list_patterns
-from gnnmat.sources.powder_files import parse_powder
+from gnnmat.sources.powder_files import FORMAT, parse_powder
 from gnnmat.sources.powder_pattern import LONGEST, SHORTEST, PowderPattern
 from gnnmat.sources.records import Records, Refusal
 
@@ -107,7 +107,7 @@ class PatternsSource(BaseModel):
         if self.series is not None:
             names = [series_of(PurePosixPath(one.relative).stem, self.series) for one in files]
             table["series"] = np.array(names, dtype=object)
-        key = f"{digest(files)} {first} {second}"
+        key = f"{FORMAT} {digest(files)} {first} {second}"
         return Records(
             ids=ids,
             raws=files,
@@ -178,16 +178,15 @@ def _lines_of(given: float | str | None) -> tuple[float | None, float | None]:
     """K-alpha 1 and 2 in Å; a name without a number stands for both lines of the metal."""
     if given is None:
         return None, None
-    from gnnmat.simulation.diffraction.powder import WAVELENGTHS, wavelength_of
+    from gnnmat.simulation.diffraction.angles import emission
 
-    if isinstance(given, str) and f"{given}1" in WAVELENGTHS:
-        return WAVELENGTHS[f"{given}1"], WAVELENGTHS[f"{given}2"]
-    found = wavelength_of(given)
+    lines = [length for length, _ in emission(given)]
+    found = lines[0]
     if not SHORTEST <= found <= LONGEST:
         raise GnnmatError(
             f"A wavelength of {found:g} Å is out of range.", fix="Give it in Å: copper has 1.5406."
         )
-    return found, None
+    return found, lines[1] if len(lines) > 1 else None
 
 
 def _in_folders(files: list[PatternFile]) -> tuple[list[PatternFile], list[Refusal]]:

@@ -18,6 +18,8 @@ from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 
 __all__ = ["LARGEST", "READERS", "check_kind", "parse_powder", "read_powder"]
 
+FORMAT = 2  # change it when the same file is read as another pattern
+
 PICTURES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".cbf", ".edf", ".img")
 TIFF = (b"II*\0", b"MM\0*")  # how such a file begins, whatever its name
 # What readers raise on a file that was cut short or mended by hand; a wrong number is a ValueError,
@@ -33,13 +35,16 @@ DAMAGED = (
 )
 
 
-def read_powder(path: str | Path, *, wavelength: float | None = None) -> PowderPattern:
+def read_powder(
+    path: str | Path, *, wavelength: float | None = None, otherwise: float | None = None
+) -> PowderPattern:
     """The pattern in a file.
 
     Args:
         path: .xy, .xye, .txt, .dat, .csv (columns of angle and counts), .xrdml, .ras or .brml.
             A header such as ``Q (1/Å)`` says that the first column is Q instead.
         wavelength: of K-alpha 1 in Å, where the file does not say it.
+        otherwise: likewise, see `parse_powder`.
 
     Raises:
         GnnmatError: no such file, of another kind, damaged, or no sound pattern; a wavelength that
@@ -49,7 +54,8 @@ def read_powder(path: str | Path, *, wavelength: float | None = None) -> PowderP
     check_kind(file.name, str(file))
     if file.stat().st_size > LARGEST:
         raise GnnmatError(f"'{file}' has {file.stat().st_size / 1e6:.0f} MB: it is no pattern.")
-    return parse_powder(str(file), file.read_bytes(), wavelength=wavelength)
+    content = file.read_bytes()
+    return parse_powder(str(file), content, wavelength=wavelength, otherwise=otherwise)
 
 
 def check_kind(name: str, place: str) -> None:
@@ -67,13 +73,21 @@ def check_kind(name: str, place: str) -> None:
         )
 
 
-def parse_powder(name: str, content: bytes, *, wavelength: float | None = None) -> PowderPattern:
+def parse_powder(
+    name: str,
+    content: bytes,
+    *,
+    wavelength: float | None = None,
+    otherwise: float | None = None,
+) -> PowderPattern:
     """The pattern in what a file holds.
 
     Args:
         name: of the file; its ending says the format.
         content: all bytes of it.
         wavelength: of K-alpha 1 in Å, where the file does not say it.
+        otherwise: likewise, for a first column of Q alone, which is no angle without; the file
+            may say another.
 
     Raises:
         GnnmatError: as `read_powder`.
@@ -93,7 +107,7 @@ def parse_powder(name: str, content: bytes, *, wavelength: float | None = None) 
             f"'{name}' says {first:g} Å, and {wavelength:g} Å was given.",
             fix="Leave the wavelength out, or mend the file.",
         )
-    length = first or wavelength
+    length = first or wavelength or (None if header.q_unit is None else otherwise)
     return powder_pattern(
         PurePath(name).stem,
         found.angles if header.q_unit is None else _angles_of_q(name, found, length),
@@ -111,7 +125,7 @@ def _angles_of_q(name: str, found: Columns, wavelength: float | None) -> NDArray
         raise GnnmatError(
             f"'{name}' gives Q, and does not say its wavelength.",
             why="Without it Q is no angle.",
-            fix="Write a line such as '# wavelength = 1.5406' above its columns.",
+            fix="Give it, or write a line such as '# wavelength = 1.5406' above the columns.",
         )
     sine = found.angles * (found.header.q_unit or 1.0) * wavelength / (4 * np.pi)
     beyond = np.flatnonzero(~(np.abs(sine) <= 1))

@@ -41,7 +41,9 @@ class PowderPattern:
 
 
 LEAST = 10  # points
+RADIANS = 3.2  # a pattern that ends below is no scan in degrees, but for electrons
 LONGEST, SHORTEST = 10.0, 0.05  # Å: beyond these a wavelength was given in another unit
+SHORTEST_ELECTRONS = 0.005  # Å: of 1.5 MeV
 
 
 def powder_pattern(
@@ -75,9 +77,11 @@ def powder_pattern(
             none in Å.
     """
     x, y = np.asarray(two_theta, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-    _check_values(id, x, y)
+    of_electrons = radiation == "electron"
+    _check_values(id, x, y, least=0.0 if of_electrons else RADIANS)
+    shortest = SHORTEST_ELECTRONS if of_electrons else SHORTEST
     for one in (wavelength, second):
-        if one is not None and not SHORTEST <= one <= LONGEST:
+        if one is not None and not shortest <= one <= LONGEST:
             raise GnnmatError(
                 f"{id}: a wavelength of {one:g} Å is out of range.",
                 fix="Give it in Å: copper has 1.5406.",
@@ -122,7 +126,7 @@ def _sound(sigma: Floats, x: Floats, notes: list[str]) -> Floats | None:
     return None
 
 
-def _check_values(id: str, x: Floats, y: Floats) -> None:
+def _check_values(id: str, x: Floats, y: Floats, least: float) -> None:
     if x.ndim != 1 or x.shape != y.shape:
         raise GnnmatError(f"{id}: {x.shape} angles and {y.shape} counts do not fit together.")
     if len(x) < LEAST:
@@ -138,7 +142,7 @@ def _check_values(id: str, x: Floats, y: Floats) -> None:
             f"{id}: angles go from {x.min():g} to {x.max():g}, expected 2 theta in degrees.",
             fix="Convert Q or d to 2 theta first.",
         )
-    if x.max() < 3.2:
+    if x.max() < least:
         raise GnnmatError(
             f"{id}: angles end at {x.max():g}: these look like radians, or like Q.",
             fix="Give 2 theta in degrees.",

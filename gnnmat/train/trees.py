@@ -97,6 +97,11 @@ class Trees:
         Args:
             features: (rows, f) as they were grown on.
         """
+        if features.shape[1] <= self.column.max(initial=-1):
+            raise GnnmatError(
+                f"Trees ask for column {self.column.max()} of {features.shape[1]} descriptors.",
+                why="They were grown with another version of gnnmat.",
+            )
         said = [self._chunk(features[n : n + CHUNK]) for n in range(0, len(features), CHUNK)]
         return np.concatenate(said) if said else np.empty(0)
 
@@ -122,9 +127,11 @@ class Trees:
         """
         arrays = {one.name: getattr(self, one.name) for one in fields(self)}
         if small:
-            arrays["value"] = self.value.astype(np.float16)
+            if np.abs(self.value).max(initial=0) < np.finfo(np.float16).max:
+                arrays["value"] = self.value.astype(np.float16)
             for name in ("column", "child"):
-                arrays[name] = arrays[name].astype(np.min_scalar_type(int(arrays[name].max()) * -1))
+                if arrays[name].max(initial=0) <= np.iinfo(np.int8).max:
+                    arrays[name] = arrays[name].astype(np.int8)
         found: bytes = save_arrays(arrays)
         return found
 
@@ -176,6 +183,10 @@ def load_trees(folder: Path) -> Trees | None:
 
 def _check(trees: Trees, path: Path) -> None:
     """Refuse nodes that lead nowhere, or back."""
+    nodes = len(trees.column)
+    sizes = {len(one) for one in (trees.threshold, trees.child, trees.value)}
+    if sizes != {nodes} or not ((trees.roots >= 0) & (trees.roots < nodes)).all():
+        raise GnnmatError(f"{path} is damaged.", why="Its arrays do not fit together.")
     inner = np.flatnonzero(trees.column >= 0)
     following = inner + trees.child[inner]
     if not ((trees.child[inner] > 0) & (following + 1 < len(trees.column))).all():

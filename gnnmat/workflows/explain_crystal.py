@@ -235,7 +235,8 @@ def _explanation(
         orbit=tuple(int(one) for one in orbit),
         wyckoff=tuple(letters),
         found=found,
-        prediction=value if isinstance(value, str) else _number(value),
+        # Of a curve the mean over its points.
+        prediction=value if isinstance(value, str) else float(np.mean(value)),
         verdict=str(own["verdict"].iloc[0]) if "verdict" in own else "",
     )
 
@@ -247,8 +248,3 @@ def state_words(spec: StateSpec, values: Sequence[float]) -> str:
         shown = one.categories[int(value)] if one.categories else f"{value:g} {one.unit}".strip()
         words.append(f"{one.name} {shown}")
     return ", ".join(words)
-
-
-def _number(value: Any) -> float:
-    """A prediction as a number; of a curve the mean over its points."""
-    return float(np.mean(value))

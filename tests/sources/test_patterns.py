@@ -281,3 +281,12 @@ def test_one_class_alone_cannot_be_learned(tmp_path: Path) -> None:
     records = opened(films(tmp_path, {"cubic/a.xy": TEXT, "cubic/b.xy": TEXT}), label="folder")
     with pytest.raises(GnnmatError, match="holds only the class 'cubic', at least two"):
         classes_of("label", records.table["label"].tolist())
+
+
+def test_capitals_in_the_name_of_a_line_do_not_count() -> None:
+    from gnnmat.inputs import Powder
+    from gnnmat.sources.patterns import _lines_of
+
+    assert _lines_of("cuka") == _lines_of("CuKa") == (1.54056, 1.54439)
+    assert _lines_of("CUKA1") == (1.54056, None)
+    assert Powder(wavelength="moka").wavelength == "MoKa"

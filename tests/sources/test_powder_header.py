@@ -84,6 +84,10 @@ def test_a_first_column_of_q_becomes_angles(unit: str, factor: float) -> None:
     np.testing.assert_allclose(known.two_theta, ANGLES, atol=1e-6)
     given = parse_powder("film.xy", text.encode(), wavelength=1.5406)
     np.testing.assert_allclose(given.two_theta, ANGLES, atol=1e-6)
+    other = parse_powder("film.xy", text.encode(), otherwise=1.5406)
+    np.testing.assert_allclose(other.two_theta, ANGLES, atol=1e-6)
+    assert other.wavelength == 1.5406
+    assert parse_powder("film.csv", "\n".join(ROWS).encode(), otherwise=1.5).wavelength is None
     with pytest.raises(GnnmatError, match="gives Q, and does not say its wavelength"):
         parse_powder("film.xy", text.encode())
     with pytest.raises(GnnmatError, match="cannot be reached"):
@@ -106,3 +110,11 @@ def test_averaged_angles_have_smaller_deviations() -> None:
     found = parse_powder("film.xye", rows.encode())
     assert found.sigma is not None
     np.testing.assert_allclose(found.sigma, np.hypot(3, 4) / 2)
+
+
+def test_patterns_of_electrons_end_at_small_angles() -> None:
+    rows = "\n".join(f"{angle:.4f} 5" for angle in np.linspace(0.2, 2.5, 40))
+    found = parse_powder("film.xy", f"# electron, wavelength = 0.02508 Å\n{rows}".encode())
+    assert found.wavelength == 0.02508
+    with pytest.raises(GnnmatError, match="radians"):
+        parse_powder("film.xy", rows.encode())

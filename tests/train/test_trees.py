@@ -105,3 +105,16 @@ def test_the_answer_of_both_lies_between_them() -> None:
     np.testing.assert_allclose(found[:2], [0.5, 0.5])
     assert 0.99 < found[2] < 1
     assert 0 < found[3] < 0.01
+
+
+def test_trees_without_a_question_are_shipped_as_well(tmp_path: Path) -> None:
+    flat = Trees.grow(np.zeros((10, 2)), np.arange(10) < 3, 2, seed=0)
+    (tmp_path / FILE).write_bytes(flat.content(small=True))
+    found = load_trees(tmp_path)
+    assert found is not None
+    np.testing.assert_allclose(found.logits(np.zeros((3, 2))), 0.0, atol=1e-6)
+
+
+def test_fewer_descriptors_than_they_were_grown_on_are_refused(grown: Trees) -> None:
+    with pytest.raises(GnnmatError, match="another version of gnnmat"):
+        grown.logits(FEATURES[:, :2])

@@ -21,7 +21,7 @@ from gnnmat.progress import with_progress
 from gnnmat.sources.records import Refusal
 from gnnmat.workflows.diffraction.axis import Axis
 from gnnmat.workflows.diffraction.beam import Beam
-from gnnmat.workflows.diffraction.earlier import SUMMARY, remove_earlier
+from gnnmat.workflows.diffraction.earlier import FINGERPRINT, SUMMARY, earlier_files, remove_others
 from gnnmat.workflows.diffraction.mixture import mixed, parse_mixture
 from gnnmat.workflows.diffraction.phases import Phase
 from gnnmat.workflows.diffraction.picture import pattern_png
@@ -94,7 +94,7 @@ def write_simulated(
     axis.degrees(beam.wavelength)  # a range that the wavelength does not reach, said once
     folder.mkdir(parents=True, exist_ok=True)
     names = _file_names(phases)
-    remove_earlier(folder)
+    earlier = earlier_files(folder)
     out, rows = list(refused), []
     shown: list[SimulatedPanel] = []
     parts: list[Simulated] = []
@@ -134,6 +134,11 @@ def write_simulated(
         refused=[(one.id, one.reason) for one in out],
         mixture=mixture_shown,
     )
+    extra = {f"{names[one]}{FINGERPRINT}" for one in views}
+    extra |= {"fingerprints.npz"} if views else set()
+    extra |= {"refused.csv"} if out else set()
+    extra |= {"mixture.xy", "mixture.png"} if mixture_shown else set()
+    remove_others(folder, earlier, [str(row["files"]) for row in rows], extra)
     page = write_atomically(folder / PAGE, simulated_page(data))
     return SimulatedFolder(folder, page, summary, out)
 
@@ -170,7 +175,7 @@ def _write_one(one: Simulated, folder: Path, name: str, beam: Beam, axis: Axis) 
     if one.views is not None:
         gap = np.zeros((one.views.shape[1], 2))
         row = np.concatenate([one.views[0], gap, one.views[1], gap, one.views[2]], axis=1)
-        write_atomically(folder / f"{name}-fingerprint.png", png(row.astype(np.float32)))
+        write_atomically(folder / f"{name}{FINGERPRINT}", png(row.astype(np.float32)))
 
 
 def columns_text(heading: str, beam: Beam, axis: Axis, pattern: Floats) -> str:

@@ -56,7 +56,8 @@ class PuOptions(BaseModel):
         300,
         ge=0,
         description="Boosted trees beside the network of every fit ('folds' and 'bags'), which "
-        "learn from elements, packing and the kind of structure; a score is half theirs. 0: none.",
+        "learn from elements, packing and the kind of structure; a score is half theirs. 0: none. "
+        "Networks of other inputs than crystal_graph have none.",
     )
     spies: float = Field(
         0.0,
@@ -117,6 +118,12 @@ class PuConfig:
             )
             for number in range(one.fits)
         ]
+
+    @property
+    def trees(self) -> int:
+        """Trees beside each network: of crystals whose networks are kept, none of others."""
+        kept = self.options.method != "heads"
+        return self.options.trees if kept and self.run.input.kind == "crystal_graph" else 0
 
     def together(self) -> RunConfig:
         """The config of all fits together: their common val rows, and what none learns from."""
@@ -185,4 +192,9 @@ def parse_pu(plain: Mapping[str, Any], overrides: Sequence[str] = ()) -> PuConfi
         )
     if not isinstance(run.task, Pu):
         raise GnnmatError(f"A PU recipe learns task.kind=pu, not {run.task.kind}.")
+    if run.task.positive not in (None, "1"):
+        raise GnnmatError(
+            f"task.positive={run.task.positive}: in a PU run 1 is positive and 0 unlabelled.",
+            fix="Leave task.positive out.",
+        )
     return PuConfig(run, options)

@@ -20,6 +20,7 @@ from gnnmat.train.committee import ENSEMBLE, MEMBERS, Committee, member_folders
 from gnnmat.train.config import RunConfig
 from gnnmat.train.environment import check_fingerprints, write_environment
 from gnnmat.train.landmarks import Landmarks
+from gnnmat.train.trees import load_trees
 from gnnmat.workflows.cross_validation import finish_run
 from gnnmat.workflows.outdated import forget_verdicts
 from gnnmat.workflows.preparation import split_table
@@ -92,7 +93,9 @@ def learn_pu(
         known = fingerprints(given, column)
         if begun:
             check_fingerprints(folder, known)
-        if begun and is_finished(folder) and load_pu(folder / PU_RECIPE) == config:
+        same = begun and is_finished(folder) and load_pu(folder / PU_RECIPE) == config
+        # A run from before there were trees says nothing of them, and has none.
+        if same and (not config.trees or all(map(load_trees, member_folders(folder)))):
             return open_pu(folder)
         if place is not None:
             check_trunk(str(config.run.start.run), one_run(place, 0), column)
@@ -119,7 +122,7 @@ def learn_pu(
     options = config.options
     homes = [run.folder for run in runs]
     quiet = console is None
-    beside = grow_beside(homes, rows, parts, options.trees, options.seed, quiet=quiet)
+    beside = grow_beside(homes, rows, parts, config.trees, options.seed, quiet=quiet)
     _mark(folder, rows)
     scores = out_of_bag(rows.prepared.dataset.ids, runs, beside)
     return _conclude(config, folder, rows, parts, scores)

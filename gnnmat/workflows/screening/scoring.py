@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnmat.data.dataset import SampleDataset, open_dataset
+from gnnmat.data.symmetry import symmetries
 from gnnmat.errors import GnnmatError
 from gnnmat.inputs import Input
 from gnnmat.sources.crystal import Crystal
@@ -71,6 +72,8 @@ class Scorer:
         """What it says of the crystals of a table."""
         began = time.perf_counter()
         dataset, rows, refused = _GRAPHS.rows(self.committee.trained.config.input, table)
+        if dataset is not None and self.committee.trees:
+            symmetries(dataset, rows, workers=1, quiet=True)  # this may be one of many processes
         built = time.perf_counter()
         if dataset is None:
             return Scored(pd.DataFrame(columns=["id", "target"]), {}, [], refused, {})

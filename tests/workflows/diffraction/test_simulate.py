@@ -211,6 +211,10 @@ def test_files_of_an_earlier_simulation_do_not_stay(tmp_path: Path) -> None:
     write_simulated([COPPER], make_beam(), COARSE, Options(), tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.xy")) == ["copper.xy", "mine.xy"]
     assert pd.read_csv(tmp_path / "summary.csv")["files"].tolist() == ["copper"]
+    nothing_there = Axis(1, 2, 0.05)
+    with pytest.raises(GnnmatError, match="None of 1 crystals"):
+        write_simulated([SALT], make_beam(), nothing_there, Options(), tmp_path)
+    assert (tmp_path / "copper.xy").exists()
 
 
 def test_crystallites_without_peaks_are_refused() -> None:

@@ -85,23 +85,24 @@ def test_new_crystals_are_asked_of_both(plain: PuRun, grown: PuRun) -> None:
 def test_trees_learn_from_the_rows_of_their_fit_alone(
     plain: PuRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = []
+    told: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     grow = Trees.grow
 
-    def counted(features: np.ndarray, positive: np.ndarray, count: int, seed: int) -> Trees:
-        sizes.append((len(features), int(positive.sum())))
+    def watched(features: np.ndarray, positive: np.ndarray, count: int, seed: int) -> Trees:
+        told[seed] = (features, positive)
         return grow(features, positive, count, seed)
 
-    monkeypatch.setattr(Trees, "grow", counted)
+    monkeypatch.setattr(Trees, "grow", watched)
     copy = Path(shutil.copytree(plain.folder, tmp_path / "copy"))
     run = learned(copy, "trainer.epochs=1", "pu.trees=5")
+    crystals = dataset()
     label = run.scores.set_index("id")["label"]
-    wanted = []
     for folder in member_folders(copy):
-        shown = open_run(folder).predictions
-        learned_from = label.drop(shown["id"])  # all but val and test
-        wanted.append((len(learned_from), int((learned_from == "1").sum())))
-    assert sorted(sizes) == sorted(wanted)
+        learned_from = label.drop(open_run(folder).predictions["id"])  # all but val and test
+        rows = np.array([crystals.ids.index(name) for name in learned_from.index])
+        features, positive = told[int(folder.name)]
+        np.testing.assert_allclose(features, crystal_descriptors(crystals, rows))
+        np.testing.assert_array_equal(positive, learned_from == "1")
 
 
 def test_a_member_without_its_trees_is_no_committee(grown: PuRun, tmp_path: Path) -> None:
@@ -111,12 +112,33 @@ def test_a_member_without_its_trees_is_no_committee(grown: PuRun, tmp_path: Path
         load_committee(copy)
 
 
-def test_overwriting_takes_old_trees_away(grown: PuRun, tmp_path: Path) -> None:
+def test_overwriting_grows_new_trees(grown: PuRun, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(grown.folder, tmp_path / "copy"))
-    learned(copy, "trainer.epochs=1", "pu.seed=5", overwrite=True)
-    assert not any((one / FILE).exists() for one in member_folders(copy))
     learned(copy, "trainer.epochs=1", "pu.seed=6", "pu.trees=20", overwrite=True)
     old, new = (load_trees(member_folders(one)[0]) for one in (grown.folder, copy))
     assert old is not None
     assert new is not None
-    assert not np.array_equal(old.threshold, new.threshold)
+    assert old.threshold.tolist() != new.threshold.tolist()
+
+
+def test_a_finished_run_from_before_there_were_trees_gets_them(
+    plain: PuRun, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(plain.folder, tmp_path / "copy"))
+    recipe = copy / "pu.yaml"
+    recipe.write_text(recipe.read_text().replace("trees: 0", "trees: 20"))
+    run = learned(copy, "trainer.epochs=1", "pu.trees=20")
+    assert "trees alone" in run.scores
+
+
+def test_only_networks_on_crystals_have_trees_beside_them() -> None:
+    assert recipe("pu.trees=9").trees == 9
+    assert recipe("pu.trees=9", "pu.method=heads", "start.run=x").trees == 0
+    powder = recipe("pu.trees=9", "input={kind: powder}", "model={kind: cnn}")
+    assert powder.trees == 0
+
+
+def test_one_is_positive_and_nothing_else() -> None:
+    assert recipe("task={kind: pu, positive: '1'}").trees == 0
+    with pytest.raises(GnnmatError, match="1 is positive and 0 unlabelled"):
+        recipe("task={kind: pu, positive: '0'}")
