@@ -80,8 +80,8 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     fits = f"{summary['fits']} fits of {config.run.trainer.epochs} epochs"
     if config.options.method == "heads":
         fits = f"{summary['fits']} heads on an encoder that has learned formation energies"
-    elif config.options.trees:
-        fits += f" with {config.options.trees} trees beside each"
+    elif config.trees:
+        fits += f" with {config.trees} trees beside each"
     note = (
         f"{summary['positives']:,} positive and {summary['unlabelled']:,} unlabelled crystals, "
         f"{fits}, each row scored by fits of another {config.options.by}; "
@@ -119,7 +119,9 @@ def ranked(options: argparse.Namespace) -> list[dict[str, Any]]:
     ):
         ends = {"low": 100 * one["low"], "high": 100 * one["high"]}
         rows.append(row(f"{title}: {what}", 100 * one["value"], "%", **ends))
-    if options.part == "jang" and not options.variant:
+    if options.variant:
+        return rows
+    if options.part == "jang":
         rows += later(found)
     return [*rows, *cost(config, found, options)]
 
@@ -198,7 +200,7 @@ def cost(config: PuConfig, found: PuRun, options: argparse.Namespace) -> list[di
 
 def growing(config: PuConfig) -> float:
     """Seconds that the trees of one fit take; 0 without any."""
-    if not config.options.trees:
+    if not config.trees:
         return 0.0
     one = config.run.model_copy(update={"split": config.splits()[0]})
     prepared = prepare(one, quiet=True)
@@ -206,7 +208,7 @@ def growing(config: PuConfig) -> float:
     assert label is not None
     features = crystal_descriptors(prepared.dataset, rows)
     start = time.perf_counter()
-    Trees.grow(features, label[rows, 0].numpy() == 1, config.options.trees, seed=0)
+    Trees.grow(features, label[rows, 0].numpy() == 1, config.trees, seed=0)
     return time.perf_counter() - start
 
 
@@ -271,8 +273,10 @@ def _judged(
     note = (
         f"{int(truth.sum()):,} hidden metals among {len(ids):,} crystals without a label, "
         f"{int(known[pu.index].sum()):,} metals known; no fit has learned from the formula it "
-        f"scores. Network: {config.options.fits} fits of {config.run.trainer.epochs} epochs. "
-        f"Heads: {BAGS} bags on a frozen encoder that has learned formation energies"
+        f"scores. Network: {config.options.fits} fits of {config.run.trainer.epochs} epochs"
+        + (f" with {config.trees} trees beside each. " if config.trees else ". ")
+        + ("" if config.run.task.loss == "balanced" else f"Loss: {config.run.task.loss}. ")
+        + f"Heads: {BAGS} bags on a frozen encoder that has learned formation energies"
     )
     columns = {(who, name): table["score"] for (who, name), table in scores.items()}
     for name in ("told all", FEW):
