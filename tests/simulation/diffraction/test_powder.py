@@ -118,7 +118,7 @@ def test_wavelengths_are_those_of_pymatgen() -> None:
 
 def test_what_cannot_be_simulated_is_told() -> None:
     cells = Cells.of([crystals.copper()])
-    with pytest.raises(GnnmatError, match="no radiation 'CuKb'"):
+    with pytest.raises(GnnmatError, match="no line 'CuKb'"):
         wavelength_of("CuKb")
     with pytest.raises(GnnmatError, match="out of range"):
         wavelength_of(-1.0)

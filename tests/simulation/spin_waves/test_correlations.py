@@ -157,7 +157,7 @@ def test_warm_goldstone_mode_is_cut_off() -> None:
 
 def test_couplings_and_wave_vectors_are_checked() -> None:
     system = ferromagnetic_chain()
-    with pytest.raises(GnnmatError, match=r"No coupling called 'j'(.|\n)*Known: D, J, d"):
+    with pytest.raises(GnnmatError, match=r"No coupling called 'j'(.|\n)*Did you mean 'J'"):
         coupling_values(system, {"j": 1.0})
     with pytest.raises(GnnmatError, match="No value for D, d"):
         coupling_values(system, {"J": 1.0})
