@@ -97,7 +97,8 @@ def whole(folder: Path, workers: int, limit: int | None) -> list[dict[str, Any]]
         row(
             "share of the time of the processes inside the networks",
             100 * model / (workers * seconds), "%", reach=">= 80",
-            note=f"building graphs and finding symmetries takes {100 * graphs / (workers * seconds):.0f}%, other work of "
+            note="building graphs and finding symmetries takes "
+            f"{100 * graphs / (workers * seconds):.0f}%, other work of "
             f"stages {100 * (everything - model - graphs) / (workers * seconds):.0f}%; the rest is "
             "starting, reading, gathering and the page",
         ),
