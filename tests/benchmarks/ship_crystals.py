@@ -184,6 +184,7 @@ MODELS = {
         error="its standard error",
         data="Materials Project, positive where the ICSD lists a crystal, else unlabelled",
         limits=(
+            "Families of crystals that the data do not know: ranks fall far without them.",
             "As a probability: how many of the crystals that nobody made could be made is unknown.",
             "As advice on a synthesis: it knows nothing of routes, temperatures or pressures.",
             "Crystals listed in the ICSD need not be stable, nor made under usual conditions.",
