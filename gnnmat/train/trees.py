@@ -20,7 +20,7 @@ from gnnmat.tasks.task import Task
 FILE = "trees.safetensors"
 # Of each tree: its leaves, the share of rows and of columns it looks at, the rows of a leaf.
 LEAVES, ROWS, COLUMNS, SMALLEST = 63, 1.0, 0.3, 20
-RATE = 0.1
+STEPS, LONGEST = 30.0, 0.3  # learning rates of all trees together; the most of one
 KINDS = {
     "column": np.int16, "threshold": np.float32, "child": np.int16, "value": np.float32,
     "roots": np.int32,
@@ -63,11 +63,11 @@ class Trees:
         """
         from sklearn.ensemble import GradientBoostingClassifier
 
-        half = 0.5 * len(positive)
+        half, rate = 0.5 * len(positive), min(LONGEST, STEPS / count)
         weight = np.where(positive, half / positive.sum(), half / (~positive).sum())
         grown = GradientBoostingClassifier(
             n_estimators=count,
-            learning_rate=RATE,
+            learning_rate=rate,
             max_depth=None,
             max_leaf_nodes=LEAVES,
             min_samples_leaf=min(SMALLEST, max(1, len(positive) // 50)),
@@ -84,7 +84,7 @@ class Trees:
             np.where(column < 0, -1, column).astype(np.int16),
             _at_most(np.concatenate([one.threshold for one in trees])),
             np.where(column < 0, 0, child).astype(np.int16),
-            (RATE * np.concatenate([one.value[:, 0, 0] for one in trees])).astype(np.float32),
+            (rate * np.concatenate([one.value[:, 0, 0] for one in trees])).astype(np.float32),
             (np.cumsum(sizes) - sizes).astype(np.int32),
         )
 

@@ -24,13 +24,18 @@ def grown() -> Trees:
     return Trees.grow(FEATURES, POSITIVE, 30, seed=3)
 
 
-def test_they_say_what_scikit_learn_says(grown: Trees) -> None:
+@pytest.fixture(scope="module")
+def theirs() -> GradientBoostingClassifier:
+    """What scikit-learn makes of the same rows."""
     half = len(POSITIVE) / 2
     weight = np.where(POSITIVE, half / POSITIVE.sum(), half / (~POSITIVE).sum())
-    theirs = GradientBoostingClassifier(
-        n_estimators=30, learning_rate=0.1, max_depth=None, max_leaf_nodes=63, min_samples_leaf=8,
+    return GradientBoostingClassifier(
+        n_estimators=30, learning_rate=0.3, max_depth=None, max_leaf_nodes=63, min_samples_leaf=8,
         max_features=0.3, random_state=3,
     ).fit(FEATURES, POSITIVE, sample_weight=weight)  # fmt: skip
+
+
+def test_they_say_what_scikit_learn_says(grown: Trees, theirs: GradientBoostingClassifier) -> None:
     new = np.random.default_rng(1).normal(size=(1000, 5))
     for rows in (FEATURES, new):
         np.testing.assert_allclose(
@@ -40,17 +45,13 @@ def test_they_say_what_scikit_learn_says(grown: Trees) -> None:
     assert grown.logits(new[:0]).shape == (0,)
 
 
-def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(grown: Trees) -> None:
+def test_rows_on_a_threshold_go_where_scikit_learn_sends_them(
+    grown: Trees, theirs: GradientBoostingClassifier
+) -> None:
     inner = grown.column >= 0
     rows = np.zeros((inner.sum(), 5), dtype=np.float64)
     rows[np.arange(inner.sum()), grown.column[inner]] = grown.threshold[inner]
     just_above = np.nextafter(rows.astype(np.float32), np.float32(np.inf)).astype(np.float64)
-    half = len(POSITIVE) / 2
-    weight = np.where(POSITIVE, half / POSITIVE.sum(), half / (~POSITIVE).sum())
-    theirs = GradientBoostingClassifier(
-        n_estimators=30, learning_rate=0.1, max_depth=None, max_leaf_nodes=63, min_samples_leaf=8,
-        max_features=0.3, random_state=3,
-    ).fit(FEATURES, POSITIVE, sample_weight=weight)  # fmt: skip
     for asked in (rows, just_above):
         np.testing.assert_allclose(
             grown.logits(asked), theirs.decision_function(asked), rtol=1e-5, atol=1e-5
