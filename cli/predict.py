@@ -61,7 +61,6 @@ def predict_command(
     check_output(output)
     predictor = load(run, samples=dropout)
     table = predictor.predict(samples, state=state_of(state), wavelength=wavelength, quiet=quiet)
-    refused = table[table["refused"] != ""]
     done = table[table["refused"] == ""]
     if output is not None:
         write_atomically(output, table.to_csv(index=False))
@@ -74,6 +73,16 @@ def predict_command(
         _print_verdicts(out, done)
     elif "in_domain" in table:
         _print_strangers(out, done)
+    _print_asides(err, table)
+
+
+def _print_asides(err: Console, table: pd.DataFrame) -> None:
+    """What was mended while reading, and what was refused, at most twenty of each."""
+    if "notes" in table:
+        mended = table[table["notes"].fillna("") != ""].drop_duplicates("id")
+        for _, row in mended.head(20).iterrows():
+            err.print(f"mended   {row['id']}: {row['notes']}", markup=False, soft_wrap=True)
+    refused = table[table["refused"] != ""]
     for _, row in refused.head(20).iterrows():
         err.print(f"refused  {row['id']}: {row['refused']}", markup=False, soft_wrap=True)
     if len(refused):
@@ -85,7 +94,8 @@ def _print(out: Console, table: pd.DataFrame) -> None:
 
     # Of the probabilities only that of the predicted class, which says more than its score; the
     # CSV file has everything. The verdicts are sentences and stand below.
-    hidden = {"refused", "verdict", "in_distribution", "mutual_information", "trust_score"}
+    hidden = {"refused", "notes", "verdict", "in_distribution", "mutual_information"}
+    hidden.add("trust_score")
     if "trust_score" not in table and "in_domain" in table and table["in_domain"].all():
         hidden.add("in_domain")  # nothing but the elements was looked at
     if "standard_error" in table:  # a score that ranks, and no chance

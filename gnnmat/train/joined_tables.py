@@ -13,7 +13,7 @@ import pandas as pd
 from gnnmat.errors import GnnmatError
 from gnnmat.sources.columns import check_ids
 from gnnmat.sources.listing import numbered
-from gnnmat.sources.records import Refusal
+from gnnmat.sources.records import Records, Refusal
 
 Predict = Callable[..., pd.DataFrame]
 
@@ -33,6 +33,19 @@ def with_refused(
     joined = pd.concat([table, lost], ignore_index=True)
     place = joined["id"].map(order).fillna(len(order))
     return joined.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def with_notes(table: pd.DataFrame, records: Records) -> pd.DataFrame:
+    """The table with what was mended in each measured pattern, joined by semicolons.
+
+    Args:
+        table: of what was predicted and refused.
+        records: of the patterns.
+    """
+    raws = dict(zip(map(str, records.ids), records.raws, strict=True))
+    done = dict.fromkeys(table["id"][table["refused"] == ""])
+    told = {name: "; ".join(records.read(raws[name]).notes) for name in done}
+    return table.assign(notes=[told.get(name, "") for name in table["id"]])
 
 
 def refused_rows(refused: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -120,4 +133,5 @@ def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         table.assign(id=table["id"].map({name: next(names) for name in own}))
         for table, own in zip(tables, each, strict=True)
     ]
-    return pd.concat(named, ignore_index=True)
+    joined = pd.concat(named, ignore_index=True)
+    return joined.fillna({"notes": ""}) if "notes" in joined else joined

@@ -32,7 +32,7 @@ from gnnmat.sources.unmasked import name_unmasked
 from gnnmat.tasks.task import Task
 from gnnmat.train.checkpoint import Trained, load_trained
 from gnnmat.train.domain import unseen_elements, with_elements
-from gnnmat.train.joined_tables import predict_apart, with_refused
+from gnnmat.train.joined_tables import predict_apart, with_notes, with_refused
 from gnnmat.train.prediction_table import prediction_table
 
 
@@ -117,7 +117,7 @@ class Predictor:
             ``probability_<class>`` each; targets on atoms add ``atom``
             (its place, from 0) and ``element``; predictions of curves are `Curve`. Crystals add
             ``in_domain``, false where an element was never seen in training, and ``verdict``,
-            the same in words.
+            the same in words. Measured patterns add ``notes``: what was mended while reading.
 
         Raises:
             GnnmatError: not one structure could be used, with the first reason.
@@ -156,6 +156,8 @@ class Predictor:
         table = table.drop(columns="row").assign(refused="")
         if dataset.refused:
             table = with_refused(table, dataset.refused, records.ids)
+        if not isinstance(structures, Records) and all(measured):
+            table = with_notes(table, records)
         return table
 
     def records(

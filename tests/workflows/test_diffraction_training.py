@@ -90,6 +90,9 @@ def _ask_of_measurements(predictor: Any, run: Path, folder: Path) -> None:
     probabilities = table["probability"].to_numpy()
     assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-6)
     assert "nobody said at which wavelength" in table["refused"].iloc[2]
+    turned = powder_pattern("turned", angles[::-1], counts[::-1], wavelength=1.5406)
+    notes = predictor.predict([pattern, turned, bare])["notes"].tolist()
+    assert notes == ["", "angles fell, and were turned around", ""]
     _ask_of_both_kinds(predictor, pattern, file, folder)
     labelled = predictor.records([pattern])
     labelled = type(labelled)(**{**vars(labelled), "table": labelled.table.assign(type=["fcc"])})
@@ -115,6 +118,7 @@ def _ask_of_both_kinds(predictor: Any, pattern: Any, file: Path, folder: Path) -
     assert list(table["id"]) == names
     assert list(table["formula"]) == ["", "Cu", "", "", "Fe", ""]
     assert [bool(one) for one in table["refused"]] == [True, *[False] * 5]
+    assert table["notes"].tolist() == [""] * 6  # of crystals too
     alone = predictor.predict([copper])["probability"].iloc[0]
     assert table["probability"].iloc[1] == pytest.approx(alone, abs=1e-6)
     measured = predictor.predict([pattern])["probability"].iloc[0]
