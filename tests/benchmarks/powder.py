@@ -1,6 +1,7 @@
-"""Crystal system and space group from simulated powder patterns, split by formula.
+"""Crystal system and space group from simulated powder patterns, split by formula or prototype.
 
-Beside all test crystals stand those whose prototype no training crystal has. Crystals are those of
+Where the split is by formula, those test crystals whose prototype no training crystal has stand
+beside all of them, and measured films. Crystals are those of
 the Materials Project table whose group does not change between tolerances of 0.01 and 0.1 Å.
 Patterns are drawn with an instrument, texture, background and noise of their own, in training anew
 in every epoch.
@@ -170,14 +171,23 @@ def scores(run: Run, title: str) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/powder"), help="of the runs")
+    parser.add_argument(
+        "--by",
+        choices=("formula", "prototype"),
+        default="formula",
+        help="what training and test crystals do not share",
+    )
     parser.add_argument("--set", action="append", default=[], help="option of every run")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    run = finished("formula", RECIPE, options.set, options.folder)
-    rows = [*scores(run, "split by formula"), *strange(run), *films(run)]
-    write("powder", "materials_project/structures.parquet", rows, options.json)
+    run = finished(options.by, RECIPE, [f"split.by={options.by}", *options.set], options.folder)
+    rows = scores(run, f"split by {options.by}")
+    if options.by == "formula":
+        rows += [*strange(run), *films(run)]
+    name = "powder" if options.by == "formula" else "powder_by_prototype"
+    write(name, "materials_project/structures.parquet", rows, options.json)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ LONG = [
     *([script, "moduli"] for script in ("transfer.py", "pseudo_labels.py", "audit.py")),
     *([script, "superconductors"] for script in ("transfer.py", "audit.py")),
     *(["synthesizability.py", part] for part in ("control", "jang", "icsd")),
+    ["films.py"],
+    ["fingerprints.py"],
+    *(["powder.py", "--by", one] for one in ("formula", "prototype")),
+    *(["film_classes.py", "--by", one] for one in ("series", "film")),
+    ["response_maps.py"],  # of the networks of fingerprints.py and powder.py
     ["denoising.py", *SET],
     ["comparison.py", *SET],
     ["exchange.py", *MODEL, *SET],
