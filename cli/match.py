@@ -39,7 +39,7 @@ def match_command(
         str | None,
         typer.Option(
             "--radiation",
-            help="xray, neutron or electron. Default: what the file says, else xray.",
+            help="xray or neutron. Default: what the file says, else xray.",
             show_default=False,
         ),
     ] = None,

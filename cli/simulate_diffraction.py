@@ -47,6 +47,16 @@ def simulate_diffraction_command(
     size: Annotated[
         float | None, typer.Option("--size", help="Of the crystallites, Å. Default: endless.")
     ] = None,
+    u: Annotated[
+        float, typer.Option("--u", help="Of Caglioti's widths, degrees^2; W is --width squared.")
+    ] = 0.0,
+    v: Annotated[float, typer.Option("--v", help="Likewise.")] = 0.0,
+    microstrain: Annotated[
+        float, typer.Option("--microstrain", help="Of the crystallites, a pure number.")
+    ] = 0.0,
+    b_factor: Annotated[
+        float, typer.Option("--b-factor", help="Of Debye and Waller, for all atoms, Å^2.")
+    ] = 0.0,
     mixture: Annotated[
         str, typer.Option("--mixture", help="Shares of mass to draw together: NaCl=0.7,Si=0.3.")
     ] = "",
@@ -88,6 +98,10 @@ def simulate_diffraction_command(
         q=q,
         width=width,
         size=size,
+        u=u,
+        v=v,
+        microstrain=microstrain,
+        b_factor=b_factor,
         mixture=mixture,
         debye=debye,
         fingerprint=fingerprint,

@@ -27,6 +27,10 @@ def simulate_diffraction(
     q: bool = False,
     width: float | None = None,
     size: float | None = None,
+    u: float = 0.0,
+    v: float = 0.0,
+    microstrain: float = 0.0,
+    b_factor: float = 0.0,
     mixture: str = "",
     debye: float | None = None,
     fingerprint: bool = False,
@@ -46,6 +50,10 @@ def simulate_diffraction(
         q: an axis of Q = 4 pi sin(theta) / wavelength.
         width: full width of the instrument's peaks, degrees; default 0.1, for electrons 0.01.
         size: of the crystallites, Å; default endless.
+        u: of Caglioti's formula, degrees^2: widths^2 are u tan^2 theta + v tan theta + width^2.
+        v: likewise.
+        microstrain: e, a pure number: Lorentzian widths grow by 4 e tan theta.
+        b_factor: B of all atoms, Å^2, of Debye and Waller.
         mixture: shares of mass, such as ``NaCl=0.7,Si=0.3``.
         debye: radius of a ball of atoms in Å, whose pattern takes the place of the powder's.
         fingerprint: also two-dimensional views of a cluster.
@@ -66,6 +74,10 @@ def simulate_diffraction(
     options = Options(
         width=usual_width(beam) if width is None else width,
         size=math.inf if size is None else size,
+        u=u,
+        v=v,
+        microstrain=microstrain,
+        b_factor=b_factor,
         debye=debye,
         fingerprint=fingerprint,
     )
@@ -105,7 +117,7 @@ def match_pattern(
         structures: as in `simulate_diffraction`.
         wavelength: where the file does not say it: CuKa for a tube with both lines, CuKa1 behind
             a monochromator, or Å.
-        radiation: xray, neutron or electron; default what the file says, else xray.
+        radiation: xray or neutron; default what the file says, else xray.
         elements: crystals with others are passed over; default any.
         top: candidates to refine.
         strain: largest relative change of the lengths of a cell in the search.
@@ -123,13 +135,14 @@ def match_pattern(
     from gnnmat.sources.powder_files import read_powder
     from gnnmat.workflows.beside import check_beside
     from gnnmat.workflows.diffraction.beam import beam_of
-    from gnnmat.workflows.diffraction.match import check_span
+    from gnnmat.workflows.diffraction.match import check_searched, check_span
     from gnnmat.workflows.diffraction.match import match_pattern as _match
     from gnnmat.workflows.diffraction.match_files import write_match
     from gnnmat.workflows.diffraction.phases import check_elements, read_phases
     from gnnmat.workflows.diffraction.search_match import Scan
 
     check_elements(elements)
+    check_searched(radiation)
     if output is not None:
         check_beside(output, [pattern, *structures])
     known = None if wavelength is None else emitted(wavelength)[0]
@@ -137,6 +150,7 @@ def match_pattern(
         read_powder(pattern, otherwise=known) if isinstance(pattern, (str, Path)) else pattern
     )
     beam = beam_of(measured, radiation, wavelength)
+    check_searched(beam.radiation)
     check_span(measured)
     phases, refused = read_phases(structures, elements=elements, quiet=not progress)
     found = _match(

@@ -13,6 +13,7 @@ from gnnmat.sources.crystal import Crystal
 
 SYMPREC = 0.01  # Å
 TRICLINIC = 2  # space groups up to this one leave the axes free
+LARGEST = 24  # atoms of a primitive cell; one of more may be a supercell with defects
 
 
 class Cluster(BaseModel):
@@ -32,7 +33,9 @@ class Cluster(BaseModel):
     axes: Literal["conventional", "given"] = Field(
         "conventional",
         description="How the cluster lies: with the axes of the conventional cell, whichever cell "
-        "was given (triclinic crystals as they were given), or as it was given.",
+        "was given, or as it was given. Triclinic crystals lie as they were given, and so do "
+        "primitive cells of more than 24 atoms: the symmetry that defects leave to a supercell has "
+        "other axes.",
     )
 
     @classmethod
@@ -71,6 +74,8 @@ def _laid(crystal: Crystal, place: int) -> tuple[Crystal, int]:
 
     found = symmetry_dataset(crystal, SYMPREC)
     if found is None or found.number <= TRICLINIC:
+        return crystal, place
+    if len(np.unique(found.mapping_to_primitive)) > LARGEST:
         return crystal, place
     standard = standard_cell(crystal, SYMPREC)
     kind = crystal.numbers[place]

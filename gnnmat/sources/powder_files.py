@@ -101,6 +101,11 @@ def parse_powder(
     except DAMAGED as error:
         raise GnnmatError(f"'{name}' is damaged.", why=str(error)) from error
     header = found.header
+    if header.is_spacing:
+        raise GnnmatError(
+            f"'{name}': by its header the first column is d, the lattice spacing, not an angle.",
+            fix="Write 2 theta in degrees, or Q in 1/Å, and say so in the header.",
+        )
     first = header.first
     if wavelength is not None and first is not None and abs(wavelength - first) > 2e-3 * first:
         raise GnnmatError(

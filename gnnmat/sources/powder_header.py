@@ -23,6 +23,12 @@ INVERSE = re.compile(
     r"(?P<b>å|a|angstroms?|nm)\s*(?:\^?\s*\{?[-−]1|⁻¹))",
     re.I,
 )
+# ``d (Å), counts``, ``d-spacing [nm]``, ``d_A I`` as the first column
+SPACING = re.compile(
+    r"^\W*d(?:(?:[-_ ]?spacings?)(?![a-z])|\W{0,3}_?(?:å|a|angstroms?|nm)(?![a-z])|"
+    r"\s*[,;\t ]\s*(?:i|int|intensity|counts)(?![a-z]))",
+    re.I,
+)
 ANGLE = re.compile(r"2\s*-?th|2θ|two\s*theta|\btth\b|degree|\bdeg\b", re.I)
 RADIATION = re.compile(
     r"^\W*(?:radiation\W+)?(x-?rays?|neutrons?|electrons?)(?=\s*(?:[,;:]|$))", re.I
@@ -38,12 +44,14 @@ class Header:
         second: of K-alpha 2, Å.
         radiation: ``xray``, ``neutron`` or ``electron``.
         q_unit: 1/Å in one unit of the first column, where that is Q; None: it is 2 theta.
+        is_spacing: whether the first column is d instead.
     """
 
     first: float | None = None
     second: float | None = None
     radiation: str | None = None
     q_unit: float | None = None
+    is_spacing: bool = False
 
 
 def read_header(lines: Sequence[str]) -> Header:
@@ -65,11 +73,12 @@ def read_header(lines: Sequence[str]) -> Header:
         inverse = INVERSE.match(line)
         if inverse and unit is None:
             unit = 0.1 if (inverse["a"] or inverse["b"]).lower() == "nm" else 1.0
+    spacing = any(SPACING.match(line) for line in lines[:LOOKED_AT])
     if any(ANGLE.search(line) for line in lines[:LOOKED_AT]):
-        unit = None  # whatever else is said, one column is of angles
+        unit, spacing = None, False  # whatever else is said, one column is of angles
     if first is not None and second is not None and not 1 < second / first < 1.02:
         second = None  # of something else
-    return Header(first, second if first is not None else None, radiation, unit)
+    return Header(first, second if first is not None else None, radiation, unit, spacing)
 
 
 def _wavelengths(line: str) -> Iterator[tuple[str, float]]:

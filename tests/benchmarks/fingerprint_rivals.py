@@ -59,8 +59,11 @@ def found_group(
     )
 
 
-def order_parameters(places: Floats) -> Floats:
+def order_parameters(places: Floats, numbers: Floats) -> Floats:
     r"""Means and spreads of Steinhardt's q_l over the atoms in the middle of a cluster.
+
+    Beside them stand how far the nearest neighbours are, and how they differ in atomic number,
+    without which rock salt is simple cubic and zinc blende is diamond.
 
     .. math:: q_l^2 = \frac{1}{n^2} \sum_{jk} P_l(\cos \gamma_{jk})
 
@@ -70,6 +73,7 @@ def order_parameters(places: Floats) -> Floats:
 
     Args:
         places: (atoms, 3).
+        numbers: (atoms,) atomic numbers.
     """
     from scipy.special import eval_legendre
 
@@ -87,5 +91,8 @@ def order_parameters(places: Floats) -> Floats:
             q = np.sqrt(eval_legendre(degree, part).mean(axis=(1, 2)).clip(min=0))
             features += [q.mean(), q.std()]
     ratios = distance[:, 1:] / distance[:, 1:2].clip(min=1e-9)
+    here, there = numbers[middle][:, None], numbers[near[:, 1:]]
+    contrasts = np.abs(here - there) / np.maximum(here, there)
     features += [*ratios.mean(axis=0), *ratios.std(axis=0)]
-    return np.pad(np.array(features), (0, 2 * (max(SHELLS) - most)))
+    features += [*contrasts.mean(axis=0), *contrasts.std(axis=0)]
+    return np.pad(np.array(features), (0, 4 * (max(SHELLS) - most)))

@@ -62,3 +62,24 @@ def test_a_crystal_without_symmetry_lies_as_it_was_given() -> None:
         Cluster(atoms=30, axes=axes).sample(crystal) for axes in ("given", "conventional")
     )
     np.testing.assert_array_equal(one["pos"], other["pos"])
+
+
+def test_a_supercell_with_vacancies_lies_as_it_was_given() -> None:
+    """Two vacancies along [110] leave an orthorhombic group, whose axes are those of no cube."""
+    from gnnmat.sources.crystal import as_crystal
+    from gnnmat.sources.symmetry_search import symmetry_dataset
+
+    steps = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    sites = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    frac = (steps + sites).reshape(-1, 3) / 3
+    gone = (frac == 0).all(axis=1) | np.isclose(frac, [1 / 6, 1 / 6, 0]).all(axis=1)
+    made = as_crystal(3 * 3.61 * np.eye(3), np.full((~gone).sum(), 29), frac[~gone])
+    found = symmetry_dataset(made, 0.01)
+    assert found is not None
+    assert 16 <= found.number <= 74  # orthorhombic
+    # Every neighbour of an atom in fcc lies in a face of the cube: one coordinate of three is 0.
+    places = Cluster(atoms=60, centre=60).sample(made)["pos"]
+    bonds = places[:, None] - places
+    near = bonds[np.isclose(np.linalg.norm(bonds, axis=2), 3.61 / 2**0.5, atol=1e-3)]
+    assert len(near) > 100
+    assert np.abs(near).min(axis=1).max() < 1e-6

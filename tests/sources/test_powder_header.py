@@ -44,6 +44,13 @@ def test_cells_in_quotation_marks_are_numbers() -> None:
         ("Q, Å⁻¹", Header(q_unit=1.0)),
         ("# q = 4 pi sin(theta) / lambda", Header()),
         ("# 2theta (degrees), of Q (1/Å)", Header()),
+        ("# d (Å), counts", Header(is_spacing=True)),
+        ("d-spacing [nm]  I", Header(is_spacing=True)),
+        ("d,intensity", Header(is_spacing=True)),
+        ("# d_A I", Header(is_spacing=True)),
+        ("# date: 3 May", Header()),
+        ("# 2theta (deg), counts, d (Å)", Header()),
+        ("# detector, counts", Header()),
         ("# 2 theta (degrees), intensity", Header()),
         ("# FAQ (1/a)", Header()),
         ("# q [nm^-1], wavelength=0.2", Header(0.2, q_unit=0.1)),
@@ -66,6 +73,7 @@ def test_cells_in_quotation_marks_are_numbers() -> None:
 def test_words_are_understood_or_passed_over(line: str, expected: Header) -> None:
     found = read_header([line])
     assert (found.radiation, found.q_unit) == (expected.radiation, expected.q_unit)
+    assert found.is_spacing == expected.is_spacing
     assert found.first == pytest.approx(expected.first)
     assert found.second == pytest.approx(expected.second)
 
@@ -73,6 +81,12 @@ def test_words_are_understood_or_passed_over(line: str, expected: Header) -> Non
 def test_a_column_of_angles_is_none_of_q_whatever_else_is_said() -> None:
     lines = ["# Q (1/Å) range 0.5 to 8", "# wavelength 1.5406", "# 2th(deg) counts"]
     assert read_header(lines) == Header(1.5406)
+
+
+def test_a_first_column_of_lattice_spacings_is_refused() -> None:
+    rows = "\n".join(f"{8.84 - 0.01 * place:.2f} 5" for place in range(700))
+    with pytest.raises(GnnmatError, match="first column is d, the lattice spacing"):
+        parse_powder("film.xy", f"# d (Å), counts\n{rows}".encode())
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("1/Å", 1.0), ("1/nm", 10.0)])

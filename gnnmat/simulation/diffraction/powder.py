@@ -50,7 +50,13 @@ class Peaks:
 
     def of(self, cell: int) -> Peaks:
         """The peaks of one cell."""
-        rows = self.owner == cell
+        return self._some(self.owner == cell)
+
+    def between(self, low: float, high: float) -> Peaks:
+        """The peaks from one angle to another, degrees."""
+        return self._some((self.two_theta >= low) & (self.two_theta <= high))
+
+    def _some(self, rows: Tensor) -> Peaks:
         return Peaks(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def scaled(self, cells: int) -> Tensor:

@@ -99,7 +99,8 @@ def beam_of(
 ) -> Beam:
     """The beam that a pattern was measured with.
 
-    What the file says has to agree with what is said here, which may add the second line. ``CuKa``
+    What the file says has to agree with what is said here, and counts, but for a second line that
+    is only said here. ``CuKa``
     and the like stand for a laboratory source with both lines, ``CuKa1`` and a number for one line.
     Where nobody says the radiation, it is X-rays.
 
@@ -122,8 +123,8 @@ def beam_of(
                     f"{given.wavelength:.5g} Å was given.",
                     fix="Leave the wavelength out, or correct the file.",
                 )
-            if not pattern.second:
-                return given  # which may know of a second line
+            if given.second != 1 and not pattern.second:
+                return given
         ratio = pattern.second / pattern.wavelength if pattern.second else 1.0
         return Beam(check_radiation(radiation), pattern.wavelength, ratio)
     if given is None:

@@ -111,6 +111,7 @@ def match_pattern(
     """
     from gnnmat.progress import with_progress
 
+    check_searched(beam.radiation)
     check_span(pattern)
     if not phases:
         raise GnnmatError(
@@ -140,18 +141,39 @@ def match_pattern(
         alike = embedding_scores(run, pattern, beam, [phases[row] for row in rows], quiet=quiet)
         more = np.argsort(-alike, kind="stable")[:top].tolist()
         order += [place for place in more if place not in order]
-    best = with_progress(iter(order), len(order), "Refining", quiet)
-    found = [candidate(phases[rows[k]], scores, k, signal, pattern, beam, texture) for k in best]
-    if alike is not None:
-        pairs = zip(found, order, strict=True)
-        found = [replace(one, embedding=float(alike[place])) for one, place in pairs]
+    found: list[Candidate] = []
+    failed: list[Refusal] = []
+    for place in with_progress(iter(order), len(order), "Refining", quiet):
+        phase = phases[rows[place]]
+        try:
+            one = candidate(phase, scores, place, signal, pattern, beam, texture)
+        except GnnmatError as error:  # all its peaks lie just outside, say
+            failed.append(Refusal(phase.id, phase.formula, error.sentence))
+            continue
+        found.append(one if alike is None else replace(one, embedding=float(alike[place])))
+    if not found:
+        raise GnnmatError("Not one crystal could be refined.", why=failed[0].reason)
     found.sort(key=lambda one: -one.merit)
-    if not found or found[0].similarity < POOR or found[0].score < POOR_SEARCH:
+    if found[0].similarity < POOR or found[0].score < POOR_SEARCH:
         notes.append(
             "Even the best candidate meets the pattern poorly: its crystal is probably not "
             "among those searched, or the wavelength is another one."
         )
-    return Match(pattern, beam, signal, tuple(found), len(rows), (*refused, *without), tuple(notes))
+    lost = (*refused, *without, *failed)
+    return Match(pattern, beam, signal, tuple(found), len(rows), lost, tuple(notes))
+
+
+def check_searched(radiation: str | None) -> None:
+    """Refuse electrons: what is searched and refined is a pattern of many degrees.
+
+    Raises:
+        GnnmatError: they are.
+    """
+    if radiation == "electron":
+        raise GnnmatError(
+            "Patterns of electrons cannot be searched.",
+            why="Their peaks lie within a few degrees, closer than what is smoothed over.",
+        )
 
 
 def check_span(pattern: PowderPattern) -> None:

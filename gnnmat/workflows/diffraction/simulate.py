@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 BATCH = 32  # crystals; their reflections are in memory together
 FAINTEST = 1e-3  # of 100, the highest; fainter peaks are not listed. Source: pymatgen's default
 MOST_ATOMS = 8_000  # of a particle: its distances fill 0.5 GB
+ELEMENTS = 119  # atomic numbers from 0
+FEET = 5.0  # full widths, within which a peak adds to a pattern
+STEEPEST = 175.0  # degrees; nearer to 180 sizes make peaks of any width
 LEAST_SIZE = 10.0  # Å of crystallites: a few cells
 CLUSTER = 200  # atoms of a fingerprint, between the 128 and 256 of Ziletti et al. (2018)
 
@@ -38,6 +41,10 @@ class Options:
     Args:
         width: full width at half maximum of the instrument's peaks, degrees.
         size: of the crystallites, Å; infinite adds nothing.
+        u: of Caglioti's formula, degrees^2, see `Profile`; the square of ``width`` is its W.
+        v: likewise.
+        microstrain: a pure number, see `Profile`.
+        b_factor: B of all atoms, Å^2: amplitudes fall with exp(-B (sin(theta) / wavelength)^2).
         debye: radius of a ball cut out of the crystal, Å; its pattern by the formula of Debye
             takes the place of the Bragg pattern.
         fingerprint: also the two-dimensional views of a cluster.
@@ -45,6 +52,10 @@ class Options:
 
     width: float = 0.1
     size: float = math.inf
+    u: float = 0.0
+    v: float = 0.0
+    microstrain: float = 0.0
+    b_factor: float = 0.0
     debye: float | None = None
     fingerprint: bool = False
 
@@ -56,6 +67,12 @@ class Options:
                 f"Crystallites of {self.size:g} Å have no Bragg peaks.",
                 fix=f"Take {LEAST_SIZE:g} Å or more, or a ball of atoms: --debye RADIUS.",
             )
+        if not 0 <= self.microstrain <= 0.1:
+            raise GnnmatError(f"A microstrain of {self.microstrain:g} is out of range.")
+        if not 0 <= self.b_factor <= 50:
+            raise GnnmatError(f"A B of {self.b_factor:g} Å^2 is out of range.")
+        if self.debye is not None and math.isfinite(self.size):
+            raise GnnmatError("A single particle has one size: give --debye or --size, not both.")
         if self.debye is not None and not self.debye > 0:
             raise GnnmatError(f"A particle of radius {self.debye:g} Å is none.")
 
@@ -116,7 +133,8 @@ def _simulated(
     peaks = powder_peaks(
         cells,
         wavelength=beam.wavelength,
-        two_theta=(low, high),
+        two_theta=_reaching(low, high, beam, options),
+        displacement=torch.full((ELEMENTS,), options.b_factor, dtype=torch.float64),
         radiation=beam.radiation,
         correction=beam.correction,
     )
@@ -125,7 +143,7 @@ def _simulated(
     else:
         patterns = np.zeros((len(phases), axis.count))
     return [
-        _one(one, peaks.of(place), patterns[place], beam, axis, options)
+        _one(one, peaks.of(place).between(low, high), patterns[place], beam, axis, options)
         for place, one in enumerate(phases)
     ]
 
@@ -157,9 +175,7 @@ def _one(
 def drawn(peaks: Peaks, count: int, beam: Beam, axis: Axis, options: Options) -> Floats:
     """(count, n) patterns along the axis, intensity per degree of 2 theta."""
     low, high = axis.degrees(beam.wavelength)
-    profile = Profile(
-        w=options.width**2, size=options.size, second=beam.second, second_share=SECOND_SHARE
-    )
+    profile = _profile(beam, options)
     points = axis.drawn_points(beam.wavelength, options.width)
     grid = Grid(low, high, points)
     pattern = draw_pattern(peaks, count, grid, profile, wavelength=beam.wavelength).numpy()
@@ -167,6 +183,26 @@ def drawn(peaks: Peaks, count: int, beam: Beam, axis: Axis, options: Options) ->
         return np.asarray(pattern, dtype=np.float64)
     at = axis.two_theta(beam.wavelength)
     return np.stack([np.interp(at, grid.angles.numpy(), one) for one in pattern])
+
+
+def _profile(beam: Beam, options: Options) -> Profile:
+    return Profile(
+        u=options.u,
+        v=options.v,
+        w=options.width**2,
+        size=options.size,
+        strain=options.microstrain,
+        second=beam.second,
+        second_share=SECOND_SHARE,
+    )
+
+
+def _reaching(low: float, high: float, beam: Beam, options: Options) -> tuple[float, float]:
+    """Angles from which peaks reach between these two, with their feet and second lines."""
+    ends = torch.tensor([low, min(high, STEEPEST)], dtype=torch.float64)
+    first, last = (sum(_profile(beam, options).widths(ends, beam.wavelength)) * FEET).tolist()
+    split = math.degrees(2 * math.tan(math.radians(low / 2)) * (beam.second - 1))
+    return max(low - first - split, 0.0), max(high, min(high + last, STEEPEST))
 
 
 def peak_table(peaks: Peaks) -> pd.DataFrame:

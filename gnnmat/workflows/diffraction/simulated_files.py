@@ -89,6 +89,8 @@ def write_simulated(
     """
     if mixture and options.debye is not None:
         raise GnnmatError("A mixture is one of powders, and --debye makes single particles.")
+    if beam.second != 1 and options.debye is not None:
+        raise GnnmatError("A particle is drawn for one wavelength: leave out --doublet or --debye.")
     reasons = {one.id: one.reason for one in refused}
     shares = parse_mixture(mixture, [one.id for one in phases], reasons) if mixture else {}
     axis.degrees(beam.wavelength)  # a range that the wavelength does not reach, said once

@@ -10,6 +10,7 @@ import pytest
 import torch
 from pymatgen.analysis.diffraction import xrd
 from pymatgen.analysis.diffraction.neutron import NDCalculator
+from pymatgen.analysis.diffraction.tem import TEMCalculator
 from pymatgen.analysis.diffraction.xrd import XRDCalculator
 from pymatgen.core import Lattice, Structure
 
@@ -17,6 +18,7 @@ from gnnmat.errors import GnnmatError
 from gnnmat.simulation.diffraction.cells import Cells
 from gnnmat.simulation.diffraction.factors import scattering_factors
 from gnnmat.simulation.diffraction.powder import WAVELENGTHS, powder_peaks, wavelength_of
+from gnnmat.simulation.diffraction.reflections import reflections, structure_factors
 from gnnmat.sources.crystal import Crystal
 from gnnmat.sources.table import TableSource
 
@@ -31,6 +33,14 @@ FIXTURES = [
     crystals.diamond(),
 ]
 CALCULATORS = {"xray": XRDCalculator(), "neutron": NDCalculator(wavelength=WAVELENGTHS["CuKa"])}
+
+
+def drawn_crystals(shared_data: Path) -> list[Crystal]:
+    """200 of the Materials Project."""
+    place = shared_data / "materials_project" / "structures.parquet"
+    records = TableSource(path=str(place)).open()
+    drawn = pd.Series(range(len(records))).sample(200, random_state=0)
+    return [records.read(records.raws[item]) for item in drawn]
 
 
 def check_like_pymatgen(made: list[Crystal], radiation: str) -> None:
@@ -56,11 +66,31 @@ def test_peaks_are_those_of_pymatgen(radiation: str) -> None:
 
 @pytest.mark.parametrize("radiation", list(CALCULATORS))
 def test_peaks_of_real_crystals_are_those_of_pymatgen(radiation: str, shared_data: Path) -> None:
-    place = shared_data / "materials_project" / "structures.parquet"
-    records = TableSource(path=str(place)).open()
-    drawn = pd.Series(range(len(records))).sample(200, random_state=0)
-    made = [records.read(records.raws[item]) for item in drawn]
-    check_like_pymatgen(made, radiation)
+    check_like_pymatgen(drawn_crystals(shared_data), radiation)
+
+
+def check_like_tem_calculator(made: list[Crystal], planes: int = 40) -> None:
+    """|F|^2 of the first reflections of electrons, to 1e-6 of the strongest."""
+    calculator = TEMCalculator()
+    cells = Cells.of(made)
+    found = reflections(cells, longest=1.0)
+    strength = (structure_factors(cells, found, "electron").abs() ** 2).numpy()
+    for place, one in enumerate(made):
+        rows = np.flatnonzero(found.owner.numpy() == place)[:planes]
+        structure = Structure(Lattice(one.lattice), one.numbers, one.frac)
+        points = [tuple(hkl) for hkl in found.hkl[rows].tolist()]
+        angles = calculator.bragg_angles(calculator.get_interplanar_spacings(structure, points))
+        expected = calculator.cell_intensity(structure, angles)
+        wanted = np.array([expected[point] for point in points])
+        np.testing.assert_allclose(strength[rows], wanted, rtol=1e-6, atol=1e-6 * wanted.max())
+
+
+def test_electrons_scatter_as_in_the_tem_calculator() -> None:
+    check_like_tem_calculator(FIXTURES)
+
+
+def test_electrons_of_real_crystals_scatter_as_in_the_tem_calculator(shared_data: Path) -> None:
+    check_like_tem_calculator(drawn_crystals(shared_data))
 
 
 def test_a_check_that_sees_a_wrong_peak_fails() -> None:

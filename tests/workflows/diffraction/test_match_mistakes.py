@@ -10,6 +10,7 @@ import pytest
 import gnnmat
 from gnnmat.errors import GnnmatError
 from gnnmat.simulation.diffraction.profile import Grid
+from gnnmat.sources.crystal import as_crystal
 from gnnmat.sources.powder_pattern import PowderPattern, powder_pattern
 from gnnmat.sources.records import Refusal
 from gnnmat.workflows.beside import check_beside
@@ -74,6 +75,18 @@ def test_a_wavelength_that_contradicts_the_file_is_refused() -> None:
     assert beam_of(pattern).second == 1.0
     # A tube has a second line, of which the file knows nothing: 1.544426 over 1.540598 Å.
     assert beam_of(pattern, "xray", "CuKa").second == pytest.approx(1.002485, abs=1e-5)
+
+
+def test_a_crystal_without_peaks_in_the_range_does_not_stop_the_others() -> None:
+    """Simple cubic, a = 3.05 Å: (1 0 0) is at 29.3 degrees, (1 1 0) at 41.8."""
+    small = Phase("small", as_crystal(3.05 * np.eye(3), np.array([84]), np.zeros((1, 3))))
+    pattern = measured(SALT[0].crystal, grid=Grid(31.0, 37.0, 601))
+    found = match_pattern(pattern, beam(), [SALT[0], small], texture=False)
+    assert [one.phase.id for one in found.candidates] == ["salt"]
+    assert [one.id for one in found.refused] == ["small"]
+    with pytest.raises(GnnmatError, match="Not one crystal could be refined") as caught:
+        match_pattern(pattern, beam(), [small], texture=False)
+    assert "no reflection within the range" in caught.value.why
 
 
 def test_a_poor_match_is_said_in_the_notes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,8 @@ def test_patterns_that_cannot_be_searched_say_why() -> None:
         match_pattern(flat(40, 60.0), beam(), phases)
     with pytest.raises(GnnmatError, match="no peak stands above background"):
         match_pattern(flat(500, 60.0), beam(), phases)
+    with pytest.raises(GnnmatError, match="Patterns of electrons cannot be searched"):
+        match_pattern(flat(500, 60.0), replace(beam(), radiation="electron"), phases)
     with pytest.raises(GnnmatError, match="out of range"):
         Scan(strain=0.5)
 

@@ -84,6 +84,38 @@ def test_small_crystallites_and_doublets_make_peaks_wider() -> None:
     assert width(both) > width(mean)
 
 
+def test_peaks_outside_the_range_reach_into_the_pattern_and_not_into_the_table() -> None:
+    def shown(first: float, doublet: bool = False, **options: float) -> Simulated:
+        beam = make_beam(doublet=doublet)
+        (one,) = simulate_phases([SALT], beam, Axis(first, 60, 0.01), Options(**options))
+        assert isinstance(one, Simulated)
+        return one
+
+    # (2 0 0), the strongest, lies at 31.70 degrees; its second line at 31.78.
+    for options in ({"size": 60.0}, {"doublet": True}):
+        whole, part = shown(25.0, **options), shown(31.72, **options)  # type: ignore[arg-type]
+        tail = whole.strength * whole.pattern[-len(part.pattern) :]
+        np.testing.assert_allclose(part.strength * part.pattern, tail, rtol=1e-4)
+        assert part.peaks["two_theta"].min() > 40
+        assert len(whole.peaks) > len(part.peaks)
+
+
+def test_strains_widen_peaks_and_atoms_that_move_lower_those_at_high_angles() -> None:
+    plain = simulated(SALT)
+    strained = simulated(SALT, options=Options(microstrain=0.005))
+    assert (strained.pattern > 50).sum() > (plain.pattern > 50).sum()
+    turned = simulated(SALT, options=Options(u=0.1, v=-0.01))
+    assert turned.strength < 0.9 * plain.strength
+    moving = simulated(SALT, options=Options(b_factor=2.0))
+    sine = np.sin(np.radians(plain.peaks["two_theta"] / 2)) / 1.54184
+    expected = plain.peaks["intensity"] * np.exp(-4.0 * sine**2)
+    expected *= 100 / expected.max()
+    np.testing.assert_allclose(moving.peaks["intensity"], expected, rtol=1e-4)
+    for wrong in ({"microstrain": 0.5}, {"b_factor": -1.0}, {"debye": 8.0, "size": 80.0}):
+        with pytest.raises(GnnmatError):
+            Options(**wrong)
+
+
 def test_a_mixture_weighs_phases_by_mass() -> None:
     parts = [simulated(SALT), simulated(COPPER)]
     half = mixed(parts, parse_mixture("salt=1,copper=1", ["salt", "copper"]))
@@ -171,6 +203,8 @@ def test_a_pattern_says_its_wavelength_or_is_asked() -> None:
         beam_of(silent)
     assert beam_of(silent, wavelength="CuKa").second == pytest.approx(1.54439 / 1.54056)
     assert beam_of(silent, wavelength="CuKa1").second == 1.0
+    near = beam_of(pattern, wavelength=1.0005 * pattern.wavelength)  # that of the file counts
+    assert near.wavelength == pattern.wavelength
 
 
 def test_a_pattern_says_its_radiation_or_it_is_of_xrays() -> None:
