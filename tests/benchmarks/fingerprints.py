@@ -106,13 +106,7 @@ class Scored:
     def seen(
         self, trained: Trained, settings: dict[str, Any], seed: int = 0
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Images and order parameters of every crystal, measured with these settings.
-
-        Args:
-            trained: whose instrument and defects are used.
-            settings: in place of its own.
-            seed: of the defects.
-        """
+        """Images and order parameters; settings take the place of those of the network."""
         module = trained.config.augment.model_copy(update=settings).build(trained.spec)
         images, features = [], []
         for batch in loader(self.data, EpochBatches(np.arange(len(self.data)), 64, shuffle=False)):
@@ -230,9 +224,7 @@ def interval(share: float, count: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--folder", type=Path, default=Path("runs/fingerprints"), help="of the runs"
-    )
+    parser.add_argument("--folder", type=Path, default=Path("runs/fingerprints"))
     parser.add_argument("-n", type=int, default=60, help="crystals a class that are scored")
     parser.add_argument("--taught", type=int, default=100, help="crystals a class for the rivals")
     parser.add_argument(

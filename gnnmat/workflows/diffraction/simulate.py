@@ -200,7 +200,8 @@ def _profile(beam: Beam, options: Options) -> Profile:
 def _reaching(low: float, high: float, beam: Beam, options: Options) -> tuple[float, float]:
     """Angles from which peaks reach between these two, with their feet and second lines."""
     ends = torch.tensor([low, min(high, STEEPEST)], dtype=torch.float64)
-    first, last = (sum(_profile(beam, options).widths(ends, beam.wavelength)) * FEET).tolist()
+    gaussian, lorentzian = _profile(beam, options).widths(ends, beam.wavelength)
+    first, last = (FEET * (gaussian + lorentzian)).tolist()
     split = math.degrees(2 * math.tan(math.radians(low / 2)) * (beam.second - 1))
     return max(low - first - split, 0.0), max(high, min(high + last, STEEPEST))
 
