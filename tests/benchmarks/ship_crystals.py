@@ -163,8 +163,8 @@ MODELS = {
         data="simulated patterns of crystals of the Materials Project",
         limits=(
             "Mixtures of phases: it was taught with one phase and at most a few foreign lines.",
-            "Space groups are a guess: on simulated patterns a forest that knows the composition "
-            "and no pattern is right as often.",
+            "Space groups are right in half of the cases at best: on simulated patterns a forest "
+            "that knows the composition and no pattern is right nearly as often.",
             "Thin films: on measured halide films it is worse than always answering cubic (powder "
             "in docs/benchmarks.md), as it was taught with powders of mild texture. Its scores are "
             "those on simulated patterns; search with gnnmat match before you believe it.",
