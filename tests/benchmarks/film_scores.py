@@ -56,14 +56,18 @@ def resampled(films: Films, seed: int = 0) -> list[NDArray[np.int64]]:
     ]
 
 
+def parted(scored: Scored) -> dict[str, Scored]:
+    """All films, and those of classes that have several series if there are others."""
+    judgeable = scored.films.judgeable
+    if judgeable.all() or not judgeable.any():
+        return {"all films": scored}
+    return {"all films": scored, "classes of several series": scored.part(judgeable)}
+
+
 def score_rows(name: str, scored: Scored, anchors: Mapping[str, str]) -> list[dict[str, Any]]:
     """Rows of all films, and of those of classes that have several series."""
     rows = []
-    judgeable = scored.films.judgeable
-    parts = {"all films": scored, "classes of several series": scored.part(judgeable)}
-    if judgeable.all() or not judgeable.any():
-        del parts["classes of several series"]
-    for part, one in parts.items():
+    for part, one in parted(scored).items():
         every = one.score(np.arange(len(one.films)))
         drawn = np.array([one.score(rows) for rows in resampled(one.films)])
         low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
@@ -82,20 +86,24 @@ def score_rows(name: str, scored: Scored, anchors: Mapping[str, str]) -> list[di
 
 def compared(chosen: Scored, rivals: Mapping[str, Scored]) -> list[dict[str, Any]]:
     """How much better than the best rival, over the same draws of series."""
+    others = {name: parted(one) for name, one in rivals.items()}
+    return [
+        _gain(part, one, {name: each[part] for name, each in others.items()}, place, metric)
+        for part, one in parted(chosen).items()
+        for place, metric in enumerate(("accuracy", "balanced accuracy"))
+    ]
+
+
+def _gain(
+    part: str, chosen: Scored, rivals: Mapping[str, Scored], place: int, metric: str
+) -> dict[str, Any]:
     every = np.arange(len(chosen.films))
-    rows = []
-    for place, metric in enumerate(("accuracy", "balanced accuracy")):
-        name = max(rivals, key=lambda one: rivals[one].score(every)[place])
-        drawn = [
-            chosen.score(rows)[place] - rivals[name].score(rows)[place]
-            for rows in resampled(chosen.films)
-        ]
-        gain = chosen.score(every)[place] - rivals[name].score(every)[place]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        rows.append(
-            row(
-                f"all films, {metric}: chosen less best rival", gain, "points", low=float(low),
-                high=float(high), note=name,
-            )
-        )  # fmt: skip
-    return rows
+    name = max(rivals, key=lambda one: rivals[one].score(every)[place])
+    drawn = [
+        chosen.score(rows)[place] - rivals[name].score(rows)[place]
+        for rows in resampled(chosen.films)
+    ]
+    gain = chosen.score(every)[place] - rivals[name].score(every)[place]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    title = f"{part}, {metric}: chosen less best rival"
+    return row(title, gain, "points", low=float(low), high=float(high), note=name)
