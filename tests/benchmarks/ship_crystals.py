@@ -188,7 +188,7 @@ MODELS = {
             "As a probability: how many of the crystals that nobody made could be made is unknown.",
             "As advice on a synthesis: it knows nothing of routes, temperatures or pressures.",
             "Crystals listed in the ICSD need not be stable, nor made under usual conditions.",
-            "The nearest known crystals are those of a sample of 1,800 of the positives.",
+            "The nearest known crystals are those of a sample of 1,500 of the positives.",
             RELAXED,
             OTHERS,
         ),
