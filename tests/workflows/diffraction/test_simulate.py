@@ -95,7 +95,8 @@ def test_peaks_outside_the_range_reach_into_the_pattern_and_not_into_the_table()
     for options in ({"size": 60.0}, {"doublet": True}):
         whole, part = shown(25.0, **options), shown(31.74, **options)  # type: ignore[arg-type]
         tail = whole.strength * whole.pattern[-len(part.pattern) :]
-        np.testing.assert_allclose(part.strength * part.pattern, tail, rtol=1e-4)
+        made = part.strength * part.pattern
+        np.testing.assert_allclose(made, tail, rtol=1e-4, atol=1e-5 * tail.max())
         assert part.peaks["two_theta"].min() > 40
         assert len(whole.peaks) > len(part.peaks)
 
