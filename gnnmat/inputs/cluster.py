@@ -13,6 +13,7 @@ from gnnmat.sources.crystal import Crystal
 
 SYMPREC = 0.01  # Å
 TRICLINIC = 2  # space groups up to this one leave the axes free
+CUBIC = 195  # from this one on the axes are those of a cube, whatever else is missing
 LARGEST = 24  # atoms of a primitive cell; one of more may be a supercell with defects
 
 
@@ -34,8 +35,8 @@ class Cluster(BaseModel):
         "conventional",
         description="How the cluster lies: with the axes of the conventional cell, whichever cell "
         "was given, or as it was given. Triclinic crystals lie as they were given, and so do "
-        "primitive cells of more than 24 atoms: the symmetry that defects leave to a supercell has "
-        "other axes.",
+        "primitive cells of more than 24 atoms that are not cubic: the symmetry that defects leave "
+        "to a supercell has other axes.",
     )
 
     @classmethod
@@ -75,7 +76,8 @@ def _laid(crystal: Crystal, place: int) -> tuple[Crystal, int]:
     found = symmetry_dataset(crystal, SYMPREC)
     if found is None or found.number <= TRICLINIC:
         return crystal, place
-    if len(np.unique(found.mapping_to_primitive)) > LARGEST:
+    atoms = len(np.unique(found.mapping_to_primitive))
+    if atoms > LARGEST and found.number < CUBIC:
         return crystal, place
     standard = standard_cell(crystal, SYMPREC)
     kind = crystal.numbers[place]

@@ -23,10 +23,10 @@ INVERSE = re.compile(
     r"(?P<b>å|a|angstroms?|nm)\s*(?:\^?\s*\{?[-−]1|⁻¹))",
     re.I,
 )
-# ``d (Å), counts``, ``d-spacing [nm]``, ``d_A I`` as the first column
+# ``d (Å), counts``, ``d-spacing [nm]  I``, ``d_A I``: titles of columns, and nothing else
 SPACING = re.compile(
-    r"^\W*d(?:(?:[-_ ]?spacings?)(?![a-z])|\W{0,3}_?(?:å|a|angstroms?|nm)(?![a-z])|"
-    r"\s*[,;\t ]\s*(?:i|int|intensity|counts)(?![a-z]))",
+    r"^\W*d(?:[-_ ]?spacings?)?\W{0,3}_?(?:å|a|angstroms?|nm)?\W{0,2}[\s,;]\s*"
+    r"(?:i|int|intensity|counts?|i_?obs)(?:\W*|[\s,;]+(?:sig\w*|err\w*|esd)\W*)$",
     re.I,
 )
 ANGLE = re.compile(r"2\s*-?th|2θ|two\s*theta|\btth\b|degree|\bdeg\b", re.I)

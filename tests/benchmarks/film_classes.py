@@ -32,7 +32,7 @@ from film_records import (
 from film_rivals import RIVALS, Answer
 from film_scores import Scored, compared, score_rows
 from numpy.typing import NDArray
-from results import shared_data, write
+from results import row, shared_data, write
 from rich.console import Console
 from sklearn.model_selection import KFold
 
@@ -202,9 +202,12 @@ def told(
         rows += score_rows(name, one, anchors)
     rivals = {name: one for name, one in scored.items() if name in RIVALS}
     rows += compared(scored[chosen], rivals)
-    for place, (name, chance) in enumerate(zip(films.names, chances, strict=True)):
-        if answers[chosen][place] != films.groups[place]:
-            console.print(name, films.groups[place], answers[chosen][place], chance.round(2))
+    wrong = np.flatnonzero(answers[chosen] != films.groups)
+    for place in wrong:
+        name, group, said = films.names[place], films.groups[place], answers[chosen][place]
+        console.print(name, group, said, chances[place].round(2))
+    note = "; ".join(str(films.names[place]) for place in wrong)
+    rows.append(row(f"films that the {chosen} gets wrong", len(wrong), "", note=note))
     return rows
 
 

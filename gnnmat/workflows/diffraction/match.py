@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,8 @@ def match_pattern(
     """
     from gnnmat.progress import with_progress
 
+    if top < 1:
+        raise GnnmatError(f"There is nothing to refine with top={top}.")
     check_searched(beam.radiation)
     check_span(pattern)
     if not phases:
@@ -132,7 +135,8 @@ def match_pattern(
             why=without[0].reason if without else "",
         )
     scores = rank(signal, beam, library, rows, tried)
-    order = np.argsort(-scores.score, kind="stable")[:top].tolist()
+    ranked = np.argsort(-scores.score, kind="stable").tolist()
+    order = ranked[:top]
     alike: Floats | None = None
     notes = [*pattern.notes, *_notes(pattern, signal)]
     if run is not None and len(rows) < FEW_CRYSTALS:
@@ -143,7 +147,10 @@ def match_pattern(
         order += [place for place in more if place not in order]
     found: list[Candidate] = []
     failed: list[Refusal] = []
-    for place in with_progress(iter(order), len(order), "Refining", quiet):
+    spare = [place for place in ranked[: 2 * top] if place not in order]
+    for place in with_progress(chain(order, spare), len(order), "Refining", quiet):
+        if len(found) == len(order):
+            break
         phase = phases[rows[place]]
         try:
             one = candidate(phase, scores, place, signal, pattern, beam, texture)

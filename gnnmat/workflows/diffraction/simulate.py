@@ -16,7 +16,7 @@ from gnnmat.simulation.diffraction.cells import Cells
 from gnnmat.simulation.diffraction.clusters import Cluster, ball, debye_pattern, nearest_atoms
 from gnnmat.simulation.diffraction.fingerprint import fingerprint, scaled
 from gnnmat.simulation.diffraction.powder import Peaks, powder_peaks
-from gnnmat.simulation.diffraction.profile import Grid, Profile, draw_pattern
+from gnnmat.simulation.diffraction.profile import TAIL, Grid, Profile, draw_pattern
 from gnnmat.sources.records import Refusal
 from gnnmat.workflows.diffraction.axis import Axis
 from gnnmat.workflows.diffraction.beam import SECOND_SHARE, Beam
@@ -28,7 +28,6 @@ BATCH = 32  # crystals; their reflections are in memory together
 FAINTEST = 1e-3  # of 100, the highest; fainter peaks are not listed. Source: pymatgen's default
 MOST_ATOMS = 8_000  # of a particle: its distances fill 0.5 GB
 ELEMENTS = 119  # atomic numbers from 0
-FEET = 5.0  # full widths, within which a peak adds to a pattern
 STEEPEST = 175.0  # degrees; nearer to 180 sizes make peaks of any width
 LEAST_SIZE = 10.0  # Å of crystallites: a few cells
 CLUSTER = 200  # atoms of a fingerprint, between the 128 and 256 of Ziletti et al. (2018)
@@ -71,8 +70,14 @@ class Options:
             raise GnnmatError(f"A microstrain of {self.microstrain:g} is out of range.")
         if not 0 <= self.b_factor <= 50:
             raise GnnmatError(f"A B of {self.b_factor:g} Å^2 is out of range.")
-        if self.debye is not None and math.isfinite(self.size):
-            raise GnnmatError("A single particle has one size: give --debye or --size, not both.")
+        if not (self.u >= 0 and math.isfinite(self.u) and math.isfinite(self.v)):
+            raise GnnmatError(f"U={self.u:g} and V={self.v:g} degrees^2 are no widths.")
+        profile = self.u or self.v or self.microstrain or self.b_factor or math.isfinite(self.size)
+        if self.debye is not None and profile:
+            raise GnnmatError(
+                "The formula of Debye is computed of atoms at rest in one particle.",
+                fix="Leave out --debye, or --size, --u, --v, --microstrain and --b-factor.",
+            )
         if self.debye is not None and not self.debye > 0:
             raise GnnmatError(f"A particle of radius {self.debye:g} Å is none.")
 
@@ -201,7 +206,7 @@ def _reaching(low: float, high: float, beam: Beam, options: Options) -> tuple[fl
     """Angles from which peaks reach between these two, with their feet and second lines."""
     ends = torch.tensor([low, min(high, STEEPEST)], dtype=torch.float64)
     gaussian, lorentzian = _profile(beam, options).widths(ends, beam.wavelength)
-    first, last = (FEET * (gaussian + lorentzian)).tolist()
+    first, last = (TAIL / 2 * (gaussian + lorentzian)).tolist()
     split = math.degrees(2 * math.tan(math.radians(low / 2)) * (beam.second - 1))
     return max(low - first - split, 0.0), max(high, min(high + last, STEEPEST))
 

@@ -86,6 +86,8 @@ def test_a_crystal_without_peaks_in_the_range_does_not_stop_the_others() -> None
     assert [one.id for one in found.refused] == ["small"]
     with pytest.raises(GnnmatError, match="Not one crystal could be refined") as caught:
         match_pattern(pattern, beam(), [small], texture=False)
+    with pytest.raises(GnnmatError, match="top=0"):
+        match_pattern(pattern, beam(), SALT, top=0)
     assert "no reflection within the range" in caught.value.why
 
 

@@ -85,20 +85,28 @@ def test_small_crystallites_and_doublets_make_peaks_wider() -> None:
 
 
 def test_peaks_outside_the_range_reach_into_the_pattern_and_not_into_the_table() -> None:
-    def shown(first: float, doublet: bool = False, **options: float) -> Simulated:
-        beam = make_beam(doublet=doublet)
-        (one,) = simulate_phases([SALT], beam, Axis(first, 60, 0.01), Options(**options))
+    def shown(first: float, last: float, step: float = 0.01, **options: float) -> Simulated:
+        beam = make_beam(doublet=step < 0.01)
+        (one,) = simulate_phases([SALT], beam, Axis(first, last, step), Options(**options))
         assert isinstance(one, Simulated)
         return one
 
-    # (2 0 0), the strongest, lies at 31.70 degrees; its second line at 31.78.
-    for options in ({"size": 60.0}, {"doublet": True}):
-        whole, part = shown(25.0, **options), shown(31.74, **options)  # type: ignore[arg-type]
-        tail = whole.strength * whole.pattern[-len(part.pattern) :]
-        made = part.strength * part.pattern
-        np.testing.assert_allclose(made, tail, rtol=1e-4, atol=1e-5 * tail.max())
-        assert part.peaks["two_theta"].min() > 40
-        assert len(whole.peaks) > len(part.peaks)
+    def absolute(one: Simulated) -> np.ndarray:
+        return one.strength * one.pattern
+
+    # (2 0 0), the strongest, lies at 31.73 degrees, with two lines at 31.70 and 31.78.
+    whole = shown(25.0, 60.0, size=60.0)
+    above, below = shown(31.74, 60.0, size=60.0), shown(25.0, 31.7, size=60.0)
+    for part, same in ((above, slice(674, None)), (below, slice(None, 671))):
+        np.testing.assert_allclose(absolute(part), absolute(whole)[same], rtol=1e-2)
+    assert above.peaks["two_theta"].min() > 40
+    assert below.peaks["two_theta"].max() < 28
+    # A peak so narrow that only its second line reaches into the range.
+    narrow = {"step": 0.001, "width": 0.002}
+    both, second = shown(31.6, 47.0, **narrow), shown(31.76, 47.0, **narrow)
+    tail = absolute(both)[160:]
+    assert tail[:40].max() > 0.1 * absolute(both).max()
+    np.testing.assert_allclose(absolute(second), tail, rtol=1e-3, atol=1e-6 * tail.max())
 
 
 def test_strains_widen_peaks_and_atoms_that_move_lower_those_at_high_angles() -> None:
@@ -112,7 +120,8 @@ def test_strains_widen_peaks_and_atoms_that_move_lower_those_at_high_angles() ->
     expected = plain.peaks["intensity"] * np.exp(-4.0 * sine**2)
     expected *= 100 / expected.max()
     np.testing.assert_allclose(moving.peaks["intensity"], expected, rtol=1e-4)
-    for wrong in ({"microstrain": 0.5}, {"b_factor": -1.0}, {"debye": 8.0, "size": 80.0}):
+    bad = [{"microstrain": 0.5}, {"b_factor": -1.0}, {"u": -0.1}, {"v": float("nan")}]
+    for wrong in (*bad, {"debye": 8.0, "size": 80.0}, {"debye": 8.0, "b_factor": 1.0}):
         with pytest.raises(GnnmatError):
             Options(**wrong)
 
