@@ -66,7 +66,7 @@ def parents(seed: int, classes: list[str], folder: Path) -> Path:
         *(f"{name}={seed}" for name in ("data.source.seed", "trainer.seed")),
         "trainer.threads=1",
     ]
-    return finished(f"parents-{seed}", "halide_films", options, folder).folder
+    return finished(f"parents-{seed}", "halide_films", options, folder).folder.resolve()
 
 
 def tuned(seed: int, start: Path) -> RunConfig:

@@ -106,7 +106,7 @@ def test_peaks_outside_the_range_reach_into_the_pattern_and_not_into_the_table()
     both, second = shown(31.6, 47.0, **narrow), shown(31.76, 47.0, **narrow)
     tail = absolute(both)[160:]
     assert tail[:40].max() > 0.1 * absolute(both).max()
-    np.testing.assert_allclose(absolute(second), tail, rtol=1e-3, atol=1e-6 * tail.max())
+    np.testing.assert_allclose(absolute(second), tail, rtol=1e-2, atol=1e-6 * tail.max())
 
 
 def test_strains_widen_peaks_and_atoms_that_move_lower_those_at_high_angles() -> None:
