@@ -71,13 +71,16 @@ def parents(seed: int, classes: list[str], folder: Path) -> Path:
 
 def tuned(seed: int, start: Path) -> RunConfig:
     """What a fold does: three passes, from the weights of ``start``."""
+    first = load_trained(start).config
     return RunConfig(
         name="films",
         data=DataConfig(targets=(COLUMN,)),
-        augment=load_trained(start).config.augment,
+        input=first.input,
+        augment=first.augment,
         split=ColumnSplit(column="split"),
         start=StartConfig(run=str(start)),
-        task=load_trained(start).config.task,
+        model=first.model,
+        task=first.task,
         optimizer=OptimizerConfig(lr=1e-3, weight_decay=1e-2),
         trainer=TrainerConfig(epochs=3, batch_size=48, clip=1.0, threads=1, seed=seed, logs=()),
     )
@@ -207,7 +210,7 @@ def told(
         name, group, said = films.names[place], films.groups[place], answers[chosen][place]
         console.print(name, group, said, chances[place].round(2))
     note = "; ".join(str(films.names[place]) for place in wrong)
-    rows.append(row(f"films that the {chosen} gets wrong", len(wrong), "", note=note))
+    rows.append(row(f"wrong films: {chosen}", len(wrong), "", note=note))
     return rows
 
 
