@@ -94,8 +94,10 @@ def _print(out: Console, table: pd.DataFrame) -> None:
 
     # Of the probabilities only that of the predicted class, which says more than its score; the
     # CSV file has everything. The verdicts are sentences and stand below.
-    hidden = {"refused", "notes", "verdict", "in_distribution", "mutual_information"}
-    hidden.add("trust_score")
+    hidden = {
+        *("refused", "notes", "verdict"),
+        *("in_distribution", "mutual_information", "trust_score"),
+    }
     if "trust_score" not in table and "in_domain" in table and table["in_domain"].all():
         hidden.add("in_domain")  # nothing but the elements was looked at
     if "standard_error" in table:  # a score that ranks, and no chance
