@@ -100,9 +100,8 @@ def beam_of(
     """The beam that a pattern was measured with.
 
     What the file says has to agree with what is said here, and counts, but for a second line that
-    is only said here. ``CuKa``
-    and the like stand for a laboratory source with both lines, ``CuKa1`` and a number for one line.
-    Where nobody says the radiation, it is X-rays.
+    is only said here. ``CuKa`` and the like stand for a laboratory source with both lines,
+    ``CuKa1`` and a number for one line. Where nobody says the radiation, it is X-rays.
 
     Raises:
         GnnmatError: neither the file nor anybody else says the wavelength, or they disagree.
